@@ -1,0 +1,98 @@
+"""The published JSON form of what templatefix returns: keys spelled out and versioned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from templatefix.model import Finding, Outcome, Report, Template, Verdict
+
+SCHEMA_VERSION = 1
+
+
+def report(value: Report) -> dict[str, Any]:
+    """The form of `templatefix audit --format json`."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "audit",
+        "ok": value.ok,
+        "templates": [template(each) for each in value.templates],
+        "findings": [finding(each) for each in value.findings],
+    }
+
+
+def template(value: Template) -> dict[str, Any]:
+    """One template's place, without its text."""
+    return {
+        "name": value.name,
+        "path": value.origin.path,
+        "pointer": value.origin.pointer,
+        "effective": value.effective,
+        "characters": len(value.source),
+    }
+
+
+def finding(value: Finding) -> dict[str, Any]:
+    """One finding; offsets count characters after newlines are normalised, `end` is exclusive."""
+    return {
+        "code": value.code,
+        "rule": value.rule,
+        "severity": value.severity.value,
+        "message": value.message,
+        "cure": value.cure,
+        "path": value.template.origin.path,
+        "pointer": value.template.origin.pointer,
+        "template": value.template.name,
+        "line": value.line,
+        "column": value.column,
+        "start": value.span.start,
+        "end": value.span.end,
+        "fixable": value.fix is not None,
+    }
+
+
+def verdict(value: Verdict) -> dict[str, Any]:
+    """A verdict with all its checks."""
+    return {
+        "outcome": value.outcome,
+        "policy": value.policy,
+        "checks": [
+            {
+                "claim": check.claim.value,
+                "probe": check.probe,
+                "outcome": check.outcome,
+                "expected": check.expected,
+                "actual": check.actual,
+                "detail": check.detail,
+            }
+            for check in value.checks
+        ],
+    }
+
+
+def verdicts(values: list[tuple[Template, Verdict]]) -> dict[str, Any]:
+    """The form of `templatefix verify --format json`."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "verify",
+        "templates": [{**template(each), **verdict(judged)} for each, judged in values],
+    }
+
+
+def outcomes(values: list[Outcome]) -> dict[str, Any]:
+    """The form of `templatefix fix --format json`."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "fix",
+        "templates": [
+            {
+                **template(each.template),
+                "status": each.status,
+                "method": each.method,
+                "family": each.family,
+                "reason": each.reason,
+                "diff": each.diff(),
+                "verdict": verdict(each.verdict),
+            }
+            for each in values
+        ],
+    }

@@ -1,0 +1,6 @@
+"""Chat template source as a located Jinja tree. The only package that touches Jinja's internals."""
+
+from templatefix.syntax.located import Body, Source, parse, span_of
+from templatefix.syntax.nodes import branches, is_generation, walk
+
+__all__ = ["Body", "Source", "branches", "is_generation", "parse", "span_of", "walk"]

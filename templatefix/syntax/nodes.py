@@ -1,0 +1,52 @@
+"""Questions about Jinja nodes that several floors ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from jinja2 import nodes
+from jinja2.ext import Extension
+from jinja2.parser import Parser
+
+SUPPORT = "_generation_support"  # the method's name in transformers' AssistantTracker
+
+
+class Generation(Extension):
+    """The `{% generation %}` tag, parsed as `transformers.utils.chat_template_utils` parses it."""
+
+    tags = {"generation"}  # noqa: RUF012 - declared so by jinja2
+
+    def parse(self, parser: Parser) -> nodes.Node:
+        """Parse one generation block to a `CallBlock`."""
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        return nodes.CallBlock(self.call_method(SUPPORT), [], [], body).set_lineno(line)
+
+
+def is_generation(node: nodes.Node) -> bool:
+    """Whether `node` is a `{% generation %}` block."""
+    return (
+        isinstance(node, nodes.CallBlock)
+        and isinstance(node.call.node, nodes.ExtensionAttribute)
+        and node.call.node.name == SUPPORT
+    )
+
+
+def walk(node: nodes.Node) -> Iterator[tuple[nodes.Node, tuple[nodes.Node, ...]]]:
+    """Yield each node below `node` with its ancestors, outermost first."""
+    stack: list[tuple[nodes.Node, tuple[nodes.Node, ...]]] = [(node, ())]
+    while stack:
+        current, above = stack.pop()
+        yield current, above
+        children = list(current.iter_child_nodes())
+        stack.extend((child, (*above, current)) for child in reversed(children))
+
+
+def branches(node: nodes.Node) -> list[list[nodes.Node]]:
+    """Return the bodies of statements that `node` holds, in source order; none for an output."""
+    if isinstance(node, nodes.If):
+        return [node.body, *(part.body for part in node.elif_), *([node.else_] if node.else_ else [])]
+    if isinstance(node, nodes.For):
+        return [node.body, *([node.else_] if node.else_ else [])]
+    body = getattr(node, "body", None)
+    return [body] if isinstance(body, list) else []
