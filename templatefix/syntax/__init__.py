@@ -1,6 +1,16 @@
 """Chat template source as a located Jinja tree. The only package that touches Jinja's internals."""
 
 from templatefix.syntax.located import Body, Source, parse, span_of
+from templatefix.syntax.normal import same_without_markers
 from templatefix.syntax.nodes import branches, is_generation, walk
 
-__all__ = ["Body", "Source", "branches", "is_generation", "parse", "span_of", "walk"]
+__all__ = [
+    "Body",
+    "Source",
+    "branches",
+    "is_generation",
+    "parse",
+    "same_without_markers",
+    "span_of",
+    "walk",
+]

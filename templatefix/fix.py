@@ -1,0 +1,94 @@
+"""Fix one template: already correct? registry? synthesis? The first candidate that is proven wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from templatefix import registry, rules, synthesis
+from templatefix.edits import Newlines
+from templatefix.model import Candidate, Method, Outcome, Severity, Status, Template, Verdict
+from templatefix.syntax import Source, is_generation, parse, walk
+from templatefix.synthesis import Refusal
+from templatefix.verify import judge
+
+
+def fix(template: Template) -> Outcome:
+    """Put the right markers into a template, or say why not.
+
+    Args:
+        template ([`Template`]): The template as it was read.
+
+    Returns:
+        [`Outcome`]: `correct`, `patched` with a verdict that holds, or `refused` with the reason.
+
+    Raises:
+        SyntaxProblem: The template does not parse.
+    """
+    source = parse(template.source, where=template.label)
+    variables = dict(template.variables) or None
+    if any(is_generation(node) for node, _ in walk(source.tree)):
+        return _marked(template, source, variables)
+    reasons: list[str] = []
+    for candidate in _candidates(source, variables):
+        if isinstance(candidate, Refusal):
+            reasons.append(candidate.reason)
+            continue
+        verdict = judge(candidate.after, variables, original=source.text)
+        problem = _problem(candidate, verdict)
+        if problem is None:
+            after = Newlines.of(template.source).apply(candidate.edits)
+            return _outcome(
+                template, "patched", after, verdict, method=candidate.method, family=candidate.family
+            )
+        reasons.append(problem)
+    reason = reasons[0] if reasons else "no probe conversation makes the template print an assistant turn"
+    return _outcome(template, "refused", template.source, Verdict(), reason=reason)
+
+
+def _candidates(source: Source, variables: dict[str, Any] | None) -> Iterator[Candidate | Refusal]:
+    yield from registry.candidates(source.text)
+    yield from synthesis.candidates(source, variables)
+
+
+def _marked(template: Template, source: Source, variables: dict[str, Any] | None) -> Outcome:
+    verdict = judge(source.text, variables)
+    if verdict.outcome == "holds":
+        return _outcome(template, "correct", template.source, verdict)
+    reason = f"it has markers already, and they are not right: {_words(verdict)}"
+    return _outcome(template, "refused", template.source, verdict, reason=reason)
+
+
+def _problem(candidate: Candidate, verdict: Verdict) -> str | None:
+    if verdict.outcome != "holds":
+        return f"the best patch found ({candidate.method}) is not proven: {_words(verdict)}"
+    findings = rules.check([Template.from_source(candidate.after)])
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    return f"the best patch found breaks {errors[0].code}: {errors[0].message}" if errors else None
+
+
+def _words(verdict: Verdict) -> str:
+    blame = verdict.blame
+    if blame is None:
+        return "nothing could be checked"
+    shown = ""
+    if blame.outcome == "fails" and (blame.expected or blame.actual):
+        shown = f" (expected {_short(blame.expected)}, found {_short(blame.actual)})"
+    return f"{blame.claim} {blame.outcome} on the probe {blame.probe!r}: {blame.detail}{shown}"
+
+
+def _short(text: str, most: int = 60) -> str:
+    return repr(text) if len(text) <= most else f"{text[: most // 2]!r} … {text[-most // 2 :]!r}"
+
+
+def _outcome(
+    template: Template,
+    status: Status,
+    after: str,
+    verdict: Verdict,
+    *,
+    method: Method | None = None,
+    reason: str = "",
+    family: str = "",
+) -> Outcome:
+    return Outcome(template, status, after, verdict, method, reason, family)

@@ -1,0 +1,104 @@
+"""What inference prepends to an assistant turn, learned over all probes of a template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from templatefix.oracle.views import View, common_prefix, whole
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How one assistant turn may begin in a render.
+
+    Args:
+        base (`int`): Where the text before the header ends.
+        starts (`tuple[int, ...]`): Where the owed span may start, ascending: after the whole of a generation
+            prompt, in any setting of the thinking switch.
+        cut (`int`): After the longest part of a generation prompt that the turn begins with.
+    """
+
+    base: int
+    starts: tuple[int, ...]
+    cut: int
+
+
+def openings(view: View, turn: int) -> Opening | None:
+    """Compare a render with the generation prompts before `turn`; `None` where they have no base in common.
+
+    Args:
+        view (`View`): The probe.
+        turn (`int`): Index of an assistant message.
+    """
+    full = view.upto(len(view.probe.messages), False)
+    if full is None:
+        return None
+    starts, cuts, bases = set(), set(), set()
+    for base, prompt in view.prompts(turn):
+        if not full.startswith(base):
+            continue
+        bases.add(len(base))
+        shared = common_prefix(full, prompt)
+        if shared == len(prompt):
+            starts.add(shared)
+        cuts.add(max(whole(full, shared, prompt), len(base)))
+    if not bases:
+        return None
+    return Opening(max(bases), tuple(sorted(starts)), max(cuts))
+
+
+def learn(views: Iterable[View]) -> tuple[str, ...]:
+    """Return the headers that are certain, shortest first.
+
+    A header is certain where a whole generation prompt stands in the turn, or where the turn's own text
+    follows the common part at once (then only a thinking prefill of the prompt is missing).
+
+    Args:
+        views (`Iterable[View]`): The probes of one template.
+
+    Returns:
+        `tuple[str, ...]`: Empty when the template never opens a turn on request.
+    """
+    certain = set()
+    for view in views:
+        full = view.upto(len(view.probe.messages), False)
+        if full is None:
+            continue
+        places = view.located(full)
+        for turn in view.probe.assistant:
+            opening, place = openings(view, turn), places[turn]
+            if opening is None:
+                continue
+            certain |= {full[opening.base : start] for start in opening.starts}
+            if place and not full[opening.cut : place[0]].strip() and opening.cut <= place[0]:
+                certain.add(full[opening.base : opening.cut])
+            certain |= _like_user(view, full, turn)
+    return tuple(sorted((header for header in certain if header.strip()), key=len))
+
+
+def _like_user(view: View, full: str, turn: int) -> set[str]:
+    """The header alone where each prompt goes on with a thinking prefill: the user's header with the role exchanged.
+
+    Only if every prompt of this turn begins with it.
+    """
+    places = view.located(full)
+    user = places[turn - 1] if turn else None
+    if user is None or view.probe.turns[turn - 1].role != "user" or turn < 2:
+        return set()
+    before = places[turn - 2]
+    if before is None:
+        return set()
+    window = full[before[1] : user[0]]
+    at = window.rfind("user")
+    tails = [prompt[len(base) :] for base, prompt in view.prompts(turn)]
+    if at < 0 or not tails:
+        return set()
+    ending = window[at + len("user") :]
+    heads = {
+        tail[: found + len("assistant" + ending)]
+        for tail in tails
+        if (found := tail.find("assistant" + ending)) >= 0
+    }
+    fits = len(heads) == 1 and all(tail.startswith(tuple(heads)) for tail in tails)
+    return heads if fits and window[:at].endswith(next(iter(heads)).partition("assistant")[0]) else set()

@@ -1,0 +1,116 @@
+"""Renders of a probe and of its beginnings, each made once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from templatefix.errors import RenderError
+from templatefix.probes import Probe, switches
+from templatefix.render import Renderer
+
+# Text that a tokenizer is likely to hold as one added token: <...>, [...], <|...|>, <｜...｜>.
+_BRACKETED = re.compile(r"<[^<>\s]{1,60}>|\[[^\[\]\s]{1,60}\]")
+_PARTIAL = re.compile(r"(?:<[^<>\s]{0,60}|\[[^\[\]\s]{0,60})\Z")
+
+
+def common_prefix(one: str, other: str) -> int:
+    """Length of the longest common prefix of two texts."""
+    limit = min(len(one), len(other))
+    low, high = 0, limit
+    while low < high:  # comparing slices is far faster than comparing characters
+        middle = (low + high + 1) // 2
+        if one[:middle] == other[:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def whole(text: str, cut: int, *others: str) -> int:
+    """Move `cut` back so that it falls neither inside a bracketed token nor inside a word.
+
+    Args:
+        text (`str`): A text.
+        cut (`int`): Up to here `text` agrees with `others`.
+        others (`str`): Other texts that agree with `text` up to `cut`; a token of theirs counts too.
+    """
+    for each in (text, *others):
+        opening = _PARTIAL.search(each, max(0, cut - 62), cut)
+        if opening and (found := _BRACKETED.match(each, opening.start())) and found.end() > cut:
+            return whole(text, opening.start(), *others)
+    inside = [each[cut - 1 : cut + 1] for each in (text, *others)]
+    if cut > 0 and any(len(pair) == 2 and pair.isalnum() for pair in inside):
+        while cut and text[cut - 1].isalnum():
+            cut -= 1
+        return whole(text, cut, *others)
+    return cut
+
+
+@dataclass
+class View:
+    """A probe as one template renders it.
+
+    Args:
+        renderer (`Renderer`): The template, without its markers' effect.
+        probe (`Probe`): The conversation.
+    """
+
+    renderer: Renderer
+    probe: Probe
+    _cache: dict[Any, str | None] = field(default_factory=dict, repr=False)
+
+    def upto(self, count: int, prompt: bool, options: Mapping[str, Any] | None = None) -> str | None:
+        """Render the first `count` messages, or return `None` where the template raises.
+
+        Args:
+            count (`int`): How many messages.
+            prompt (`bool`): `add_generation_prompt`.
+            options (`Mapping`, *optional*): Variables in place of the probe's own.
+        """
+        chosen = self.probe.options if options is None else options
+        key = (count, prompt, tuple(sorted(chosen.items())))
+        if key not in self._cache:
+            tools = self.probe.arguments["tools"]
+            messages = self.probe.messages[:count]
+            try:
+                rendered = self.renderer.render(messages, tools=tools, add_generation_prompt=prompt, **chosen)
+                self._cache[key] = rendered.text
+            except RenderError:
+                self._cache[key] = None
+        return self._cache[key]
+
+    def prompts(self, count: int) -> list[tuple[str, str]]:
+        """Return `(base, prompt)` after `count` messages, one for each setting of the thinking switch.
+
+        `prompt` is the render with a generation prompt, `base` the part of it that stands without one.
+        """
+        pairs = []
+        for options in switches(self.probe):
+            without, prompt = self.upto(count, False, options), self.upto(count, True, options)
+            if without is not None and prompt is not None:
+                base = whole(prompt, common_prefix(without, prompt), without)
+                if (prompt[:base], prompt) not in pairs:
+                    pairs.append((prompt[:base], prompt))
+        return pairs
+
+    def located(self, text: str) -> list[tuple[int, int] | None]:
+        """Return where each message's own texts stand in a render: first start, last end.
+
+        `None` for a message of which nothing is found, or something is found more than once or out of order.
+        """
+        places: list[tuple[int, int] | None] = []
+        cursor = 0
+        for turn in self.probe.turns:
+            found = [(text.find(each), len(each)) for each in turn.texts if text.count(each) == 1]
+            spans = [(at, at + length) for at, length in found]
+            ordered = bool(spans) and all(text.count(each) <= 1 for each in turn.texts)
+            place = (min(spans)[0], max(end for _, end in spans)) if ordered else None
+            if place and place[0] >= cursor:
+                cursor = place[1]
+                places.append(place)
+            else:
+                places.append(None)
+        return places

@@ -1,0 +1,5 @@
+"""The conversations on which a chat template is judged."""
+
+from templatefix.probes.matrix import MATRIX, PLACEHOLDERS, Probe, Turn, switches
+
+__all__ = ["MATRIX", "PLACEHOLDERS", "Probe", "Turn", "switches"]

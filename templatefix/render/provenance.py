@@ -1,0 +1,174 @@
+"""Which output of a template wrote which characters of a rendered conversation, and for which message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jinja2 import nodes
+
+from templatefix.errors import RenderError
+from templatefix.model import Conversation, Span
+from templatefix.render.environment import Environment, Renderer, with_reasoning
+from templatefix.syntax import Source, parse, walk
+from templatefix.syntax.chain import atoms
+
+BUFFERED = (nodes.Macro, nodes.AssignBlock, nodes.FilterBlock, nodes.CallBlock)
+"""Statements whose output does not go straight to the rendered text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one operand of one output printed in one execution.
+
+    Args:
+        leaf (`int`): Index of the output among `leaves(source)`.
+        run (`int`): Counts the executions of outputs within one render.
+        atom (`int`): Index of the operand in the output's chain.
+        span (`Span`): Where its text stands in the rendered conversation.
+        message (`int`, *optional*): Index of the message that the innermost message loop was at.
+    """
+
+    leaf: int
+    run: int
+    atom: int
+    span: Span
+    message: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A rendered conversation in pieces that cover it without gaps."""
+
+    text: str
+    pieces: tuple[Piece, ...]
+
+
+def leaves(source: Source) -> list[nodes.Output]:
+    """Return the outputs that print straight to the rendered text, in source order."""
+    return [
+        node
+        for node, above in walk(source.tree)
+        if isinstance(node, nodes.Output) and not any(isinstance(each, BUFFERED) for each in above)
+    ]
+
+
+@dataclass
+class _Recorder:
+    chat: list[dict[str, Any]]
+    expected: list[int]
+    pieces: list[Piece] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+    length: int = 0
+    run: int = 0
+
+    def atom(self, value: Any) -> Any:
+        """Note one operand's text and pass the operand on."""
+        self.parts.append(str(value))
+        return value
+
+    def leaf(self, index: int, value: Any, *targets: Any) -> str:
+        """Note one output's text, operand by operand where they add up to it."""
+        text = str(value)
+        count = self.expected[index]
+        parts = self.parts[len(self.parts) - count :]
+        del self.parts[len(self.parts) - count :]
+        if "".join(parts) != text:
+            raise RenderError("an output's operands do not add up to its text")
+        message = next(
+            (at for target in targets for at, each in enumerate(self.chat) if each is target), None
+        )
+        for atom, part in enumerate(parts):
+            span = Span(self.length, self.length + len(part))
+            self.pieces.append(Piece(index, self.run, atom, span, message))
+            self.length = span.end
+        self.run += 1
+        return text
+
+
+class _TracingEnvironment(Environment):
+    recorder: _Recorder
+
+    def leaf(self, index: int, value: Any, *targets: Any) -> str:
+        return self.recorder.leaf(index, value, *targets)
+
+    def atom(self, value: Any) -> Any:
+        return self.recorder.atom(value)
+
+
+class Tracer:
+    """A template instrumented to say which output wrote what.
+
+    Args:
+        source (`Source`): The parsed template.
+        variables (`Mapping[str, str]`): Special tokens such as `bos_token`.
+    """
+
+    def __init__(self, source: Source, variables: Mapping[str, Any]) -> None:
+        fresh = parse(source.text)  # instrumenting changes the tree
+        self.counts = _instrument(fresh)
+        self.environment = _TracingEnvironment()
+        self.renderer = Renderer(fresh.tree, variables, self.environment)
+
+    def run(
+        self,
+        messages: Conversation,
+        *,
+        tools: list[dict[str, Any]] | None = None,
+        add_generation_prompt: bool = False,
+        **options: Any,
+    ) -> Trace:
+        """Render one conversation and return its text in pieces.
+
+        Raises:
+            RenderError: The template raised, or its pieces do not add up to what it printed.
+        """
+        chat = [with_reasoning(message) for message in messages]
+        self.environment.recorder = recorder = _Recorder(chat, self.counts)
+        text = "".join(self.renderer.generate(chat, tools, add_generation_prompt, options))
+        if recorder.length != len(text):
+            raise RenderError("the template's outputs do not add up to its text")
+        return Trace(text, tuple(recorder.pieces))
+
+
+def _instrument(source: Source) -> list[int]:
+    """Make each output of `source.tree` report itself; return the number of operands of each."""
+    targets = {
+        id(node): [
+            each.target.name
+            for each in reversed(above)
+            if isinstance(each, nodes.For) and isinstance(each.target, nodes.Name)
+        ]
+        for node, above in walk(source.tree)
+        if isinstance(node, nodes.Output)
+    }
+    counts = []
+    for index, output in enumerate(leaves(source)):
+        expression = (
+            output.nodes[0] if len(output.nodes) == 1 else nodes.Concat(output.nodes)
+        )  # {% print a, b %}
+        found = atoms(expression, source.text) if len(output.nodes) == 1 else [expression]
+        counts.append(len(found))
+        value = _replace(expression, {id(atom): _call("atom", [_plain(atom)]) for atom in found})
+        names = [nodes.Name(name, "load") for name in targets[id(output)]]
+        output.nodes = [_call("leaf", [nodes.Const(index), value, *names])]
+    return counts
+
+
+def _plain(atom: nodes.Expr) -> nodes.Expr:
+    return nodes.Const(atom.data) if isinstance(atom, nodes.TemplateData) else atom
+
+
+def _call(name: str, arguments: list[nodes.Expr]) -> nodes.Call:
+    return nodes.Call(nodes.EnvironmentAttribute(name), arguments, [], None, None)
+
+
+def _replace(node: nodes.Expr, new: Mapping[int, nodes.Expr]) -> nodes.Expr:
+    if id(node) in new:
+        return new[id(node)]
+    if isinstance(node, nodes.Add):
+        return nodes.Add(_replace(node.left, new), _replace(node.right, new))
+    if isinstance(node, nodes.Concat):
+        return nodes.Concat([_replace(part, new) for part in node.nodes])
+    return node

@@ -1,0 +1,105 @@
+"""`read`: any target to its templates."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from templatefix.errors import SourceError, UsageError
+from templatefix.model import Origin, Template
+from templatefix.sources.files import STDIN, decode, read_bytes, read_stdin, spell, tokenizer_cure
+from templatefix.sources.folder import is_additional, read_folder, tokens_beside
+from templatefix.sources.jsontext import parse
+from templatefix.sources.objects import HasChatTemplate, read_object
+from templatefix.sources.variants import KEY, is_blank, variants
+
+Target = str | os.PathLike[str] | Template | HasChatTemplate
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_FILE_SUFFIXES = (".jinja", ".jinja2", ".j2", ".json", ".txt", ".gguf")
+
+
+def read(target: Target) -> tuple[Template, ...]:
+    """Return the templates that a target holds, each with its exact text and place.
+
+    Line ends and a byte order mark stay in the text. Of a directory all templates are returned, the
+    effective ones first. A file that is named itself counts as effective, whatever lies beside it.
+
+    Args:
+        target (`str`, `os.PathLike`, `Template` or tokenizer): A `.jinja` or other text file, a JSON file
+            with a `chat_template`, a model directory, `-` for standard input, a tokenizer or processor, or a
+            `Template`, which is returned as it is.
+
+    Raises:
+        SourceError: The target could not be read or holds no chat template.
+        UsageError: The target is none of these.
+    """
+    if isinstance(target, Template):
+        templates: tuple[Template, ...] = (target,)
+    elif isinstance(target, str) and target == STDIN:
+        templates = (Template(decode(read_stdin(), STDIN), origin=Origin(STDIN)),)
+    elif isinstance(target, str | os.PathLike):
+        templates = _read_path(target)
+    elif hasattr(target, KEY):
+        templates = read_object(target)
+    else:
+        raise UsageError(
+            f"a chat template cannot be read from a {type(target).__name__}",
+            cure="pass a path, a tokenizer or processor, or `Template.from_source(text)`.",
+        )
+    for template in templates:
+        _require_content(template)
+    return templates
+
+
+def _read_path(target: str | os.PathLike[str]) -> tuple[Template, ...]:
+    path = spell(os.fsdecode(target))
+    if isinstance(target, str) and not os.path.exists(path):
+        _explain_missing(target)
+    if os.path.isdir(path):
+        return read_folder(path)
+    text = decode(read_bytes(path), path)
+    if not path.lower().endswith(".json"):
+        return (Template(text, _name(path), Origin(path), variables=tokens_beside(path)),)
+    found = variants(parse(text, path).get(KEY), path)
+    if not found:
+        raise SourceError(
+            "the JSON holds no `chat_template`",
+            where=path,
+            cure=tokenizer_cure(
+                path, "name a file that does, or its directory: chat_template.jinja may be there."
+            ),
+        )
+    tokens = tokens_beside(path)
+    return tuple(Template(one.text, one.name, Origin(path, one.pointer), variables=tokens) for one in found)
+
+
+def _name(path: str) -> str:
+    file = os.path.basename(path)
+    return file.removesuffix(".jinja") if is_additional(path) and file.endswith(".jinja") else "default"
+
+
+def _explain_missing(target: str) -> None:
+    """Raise where `target` is clearly meant as something else than a path."""
+    if "{%" in target or "{{" in target or "\0" in target or "\n" in target:
+        raise SourceError(
+            "this is the text of a template, not a path",
+            cure="pass `Template.from_source(text)`, or pipe it in and name `-`.",
+        )
+    is_path = target.lower().endswith(_FILE_SUFFIXES) or os.path.isdir(target.partition("/")[0])
+    if _HUB_ID.fullmatch(target) and not is_path:
+        raise SourceError(
+            "there is no such path, and models on the Hugging Face Hub are not read yet",
+            where=target,
+            cure="download the files and name DIR: "
+            f"hf download {target} --include '*.json' --include '*.jinja' --local-dir DIR",
+        )
+
+
+def _require_content(template: Template) -> None:
+    if is_blank(template.source):
+        raise SourceError(
+            "the chat template is empty, and transformers would render every conversation as nothing",
+            where=template.label,
+            cure="restore the template, or delete the empty one if another should be used.",
+        )

@@ -1,0 +1,82 @@
+"""Candidates for one template, the most readable first."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from templatefix.edits import apply
+from templatefix.errors import SyntaxProblem
+from templatefix.model import Candidate, Edit, Method
+from templatefix.probes import MATRIX, PLACEHOLDERS, Probe
+from templatefix.render import Tracer
+from templatefix.synthesis.labels import Labelled, label
+from templatefix.synthesis.outputs import Leaf, observe
+from templatefix.synthesis.placement import CannotPlace, Planner
+from templatefix.synthesis.writing import CannotWrite
+from templatefix.syntax import Source, parse, same_without_markers
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one way to a patch leads nowhere."""
+
+    reason: str
+
+
+def candidates(
+    source: Source, variables: Mapping[str, Any] | None = None, probes: Sequence[Probe] = MATRIX
+) -> Iterator[Candidate | Refusal]:
+    """Propose patched templates that print what the original prints, the most readable reading of it first.
+
+    Args:
+        source (`Source`): A template without markers.
+        variables (`Mapping[str, str]`, *optional*): Special tokens; placeholders if `None`.
+        probes (`Sequence[Probe]`): The conversations to learn from.
+
+    Yields:
+        [`Candidate`] or [`Refusal`]: Candidates, none of them judged yet, and why other ways led to none.
+    """
+    tracer = Tracer(source, PLACEHOLDERS if variables is None else variables)
+    tried: list[list[Labelled]] = []
+    for one_line in (False, True):
+        labelled = label(tracer, probes, one_line=one_line)
+        if labelled not in tried:
+            tried.append(labelled)
+            yield from _placed(source, observe(labelled))
+
+
+def _placed(source: Source, seen: dict[int, Leaf]) -> list[Candidate | Refusal]:
+    found: list[Candidate] = []
+    refused: list[Refusal] = []
+    for flat in (False, True):
+        planner = Planner(source, seen, flat)
+        try:
+            candidate = _candidate(source, planner.plan(), planner.methods)
+        except (CannotPlace, CannotWrite) as refusal:
+            refused.append(Refusal(str(refusal)))
+            continue
+        if candidate is None:
+            refused.append(Refusal("whitespace control around the markers would change the output"))
+        elif candidate.after not in [each.after for each in found]:
+            found.append(candidate)
+    return [*sorted(found, key=lambda each: _cost(source.text, each.after)), *refused]
+
+
+def _candidate(source: Source, edits: list[Edit], methods: set[str]) -> Candidate | None:
+    after = apply(source.text, edits)
+    try:
+        if not same_without_markers(source, parse(after)):
+            return None
+    except SyntaxProblem:
+        return None
+    method: Method = "guard" if "guard" in methods else "split" if "split" in methods else "wrap"
+    return Candidate(after, method, tuple(sorted(edits)))
+
+
+def _cost(before: str, after: str) -> tuple[int, int]:
+    """What a reviewer has to read: changed lines, then added characters."""
+    lines = difflib.ndiff(before.splitlines(), after.splitlines())
+    return sum(line[0] in "+-" for line in lines), len(after) - len(before)

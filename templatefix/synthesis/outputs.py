@@ -1,0 +1,110 @@
+"""Say of each output whether its text is owed, and where it would have to be cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import NamedTuple
+
+from templatefix.render import Piece
+from templatefix.synthesis.labels import EITHER, INSIDE, OUTSIDE, Labelled
+
+
+class Cut(NamedTuple):
+    """A place within an output.
+
+    Args:
+        atom (`int`): Index of an operand of its chain; the number of operands for the end.
+        offset (`int`): Characters of the operand's text before the cut; `0` at its start.
+    """
+
+    atom: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of an output.
+
+    Args:
+        labels (`str`): The labels of its text.
+        starts (`frozenset[Cut]`): Where owed text starts, or would start; empty if there is none or it is not in
+            one piece.
+        ends (`frozenset[Cut]`): Where it ends.
+        loose_ends (`frozenset[Cut]`): Where it may end, if whitespace after the end of turn is let in.
+        role (`str`): Role of the message the loop was at; empty outside the loop.
+    """
+
+    labels: str
+    starts: frozenset[Cut]
+    ends: frozenset[Cut]
+    loose_ends: frozenset[Cut]
+    role: str
+
+    @property
+    def owed(self) -> bool:
+        """Whether some of the text must be inside."""
+        return INSIDE in self.labels
+
+    @property
+    def outside(self) -> bool:
+        """Whether none of the text may be inside, and some must be outside."""
+        return OUTSIDE in self.labels and not self.owed
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the text is outside for another reason than being the header of an empty turn."""
+        return self.outside and not self.starts
+
+
+@dataclass
+class Leaf:
+    """All executions of one output.
+
+    Args:
+        index (`int`): Index among `leaves(source)`.
+        atoms (`int`): Number of operands of its chain.
+        runs (`list[Run]`): Its executions over all probes.
+    """
+
+    index: int
+    atoms: int = 1
+    runs: list[Run] = field(default_factory=list)
+
+
+def observe(labelled: Iterable[Labelled]) -> dict[int, Leaf]:
+    """Collect the executions of every output that some probe reached."""
+    found: dict[int, Leaf] = {}
+    for each in labelled:
+        for _, group in groupby(each.trace.pieces, key=lambda piece: piece.run):
+            pieces = list(group)
+            leaf = found.setdefault(pieces[0].leaf, Leaf(pieces[0].leaf, len(pieces)))
+            message = pieces[0].message
+            role = "" if message is None else str(each.probe.messages[message]["role"])
+            leaf.runs.append(_run(pieces, each, role))
+    return found
+
+
+def _run(pieces: Sequence[Piece], labelled: Labelled, role: str) -> Run:
+    start, end = pieces[0].span.start, pieces[-1].span.end
+    own = labelled.labels[start:end]
+    first, last = own.find(INSIDE), own.rfind(INSIDE) + 1
+    if first < 0 and own and end in labelled.starts:  # a header; what it is followed by is empty here
+        return Run(own, _cuts(pieces, end), frozenset(), frozenset(), role)
+    if first < 0 or OUTSIDE in own[first:last]:
+        return Run(own, frozenset(), frozenset(), frozenset(), role)
+    high = last
+    while high < len(own) and own[high] == EITHER:
+        high += 1
+    loose = frozenset(cut for at in range(last, high + 1) for cut in _cuts(pieces, start + at))
+    return Run(own, _cuts(pieces, start + first), _cuts(pieces, start + last), loose, role)
+
+
+def _cuts(pieces: Sequence[Piece], at: int) -> frozenset[Cut]:
+    cuts = {
+        Cut(piece.atom, at - piece.span.start)
+        for piece in pieces
+        if piece.span.start <= at < piece.span.end or piece.span.start == at
+    }
+    return frozenset(cuts | ({Cut(len(pieces), 0)} if at == pieces[-1].span.end else set()))

@@ -1,0 +1,248 @@
+"""Decide where markers go: wrap, split, or guard, recursively over the bodies of the tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from jinja2 import nodes
+
+from templatefix.edits import apply
+from templatefix.model import Edit, Span
+from templatefix.render import leaves
+from templatefix.render.provenance import BUFFERED
+from templatefix.synthesis.outputs import Cut, Leaf
+from templatefix.synthesis.scope import jumps, read_after, stored
+from templatefix.synthesis.split import split
+from templatefix.synthesis.writing import CannotWrite, before, behind
+from templatefix.syntax import Source, branches, span_of
+
+Kind = Literal["in", "out", "neutral", "enter", "shared"]
+OPEN, CLOSE = "generation", "endgeneration"
+
+
+class CannotPlace(Exception):  # noqa: N818 - a refusal on its way, not an error
+    """No placement of markers gives the owed spans; says why, with the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A statement and what is to be done with it.
+
+    Args:
+        node (`jinja2.nodes.Node`): The statement.
+        kind (`str`): `in`: all its text is owed, from `start` to `end`; `out`: none is; `neutral`: prints nothing
+            that matters; `enter`: some is, further inside; `shared`: depends on the role.
+        start (`Cut`, *optional*): Where owed text starts within an output, if not at its start.
+        end (`Cut`, *optional*): Where it ends, if not at its end.
+    """
+
+    node: nodes.Node
+    kind: Kind
+    start: Cut | None = None
+    end: Cut | None = None
+
+    @property
+    def span(self) -> Span:
+        """The statement's place in the source."""
+        return span_of(self.node)
+
+
+@dataclass
+class Planner:
+    """Collects edits for one template.
+
+    Args:
+        source (`Source`): The template.
+        seen (`dict[int, Leaf]`): What the probes saw of each output, by its index among `leaves(source)`.
+        flat (`bool`): Guard whole statements rather than the outputs deep inside them.
+    """
+
+    source: Source
+    seen: dict[int, Leaf]
+    flat: bool = False
+    methods: set[str] = field(default_factory=set)
+    blocks: int = 0
+
+    def __post_init__(self) -> None:
+        self.index = {id(node): at for at, node in enumerate(leaves(self.source))}
+
+    def plan(self) -> list[Edit]:
+        """Return the edits for the whole template.
+
+        Raises:
+            CannotPlace: Some output cannot be marked rightly.
+        """
+        edits = self._body(self.source.tree.body, None, only_assistant=False)
+        if not self.blocks:
+            raise CannotPlace(
+                "no probe conversation makes the template print an assistant turn in its message loop"
+            )
+        return edits
+
+    def _body(self, body: list[nodes.Node], accessor: str | None, *, only_assistant: bool) -> list[Edit]:
+        items = [self._item(node, accessor, only_assistant) for node in body]
+        shared = [at for at, item in enumerate(items) if item.kind == "shared"]
+        if not shared:
+            return self._runs(items, accessor, only_assistant)
+        if self.flat:
+            first, last = shared[0], shared[-1]
+            groups = [(first, last)]
+        else:
+            groups = _neighbours(items, shared)
+        edits, cursor = [], 0
+        for first, last in groups:
+            edits += self._runs(items[cursor:first], accessor, only_assistant)
+            edits.append(self._guard([item.node for item in items[first : last + 1]], accessor))
+            cursor = last + 1
+        return edits + self._runs(items[cursor:], accessor, only_assistant)
+
+    def _item(self, node: nodes.Node, accessor: str | None, only_assistant: bool) -> Item:
+        if isinstance(node, nodes.Output):
+            return self._output(node, only_assistant)
+        if isinstance(node, BUFFERED) or not branches(node):
+            return Item(node, "neutral")
+        inner = [self._item(each, accessor, only_assistant) for body in branches(node) for each in body]
+        kinds = {item.kind for item in inner} - {"neutral"}
+        if not kinds:
+            return Item(node, "neutral")
+        if kinds == {"out"}:
+            return Item(node, "out")
+        whole = all(item.start is None and item.end is None for item in inner)
+        if kinds == {"in"} and whole and not self._hazard(node):
+            return Item(node, "in")
+        if "shared" in kinds and self.flat and accessor is not None and not isinstance(node, nodes.For):
+            return Item(node, "shared")
+        if "shared" in kinds and self.flat and isinstance(node, nodes.For) and accessor is not None:
+            return Item(node, "shared" if self._accessor(node) is None else "enter")
+        return Item(node, "enter")
+
+    def _output(self, node: nodes.Output, only_assistant: bool) -> Item:
+        leaf = self.seen.get(self.index[id(node)])
+        runs = [run for run in leaf.runs if run.role == "assistant" or not only_assistant] if leaf else []
+        owed = [run for run in runs if run.owed]
+        if leaf is None or not owed:
+            return Item(node, "out" if any(run.outside for run in runs) else "neutral")
+        if any(run.foreign for run in runs):
+            if {run.role for run in owed} != {"assistant"} or any(
+                run.role == "assistant" for run in runs if run.foreign
+            ):
+                raise CannotPlace(
+                    f"{self._line(node)} prints owed text in some turns and other text in others"
+                )
+            return Item(node, "shared")
+        starts = frozenset.intersection(*(run.starts for run in runs if run.owed or run.starts))
+        ends = frozenset.intersection(*(run.ends for run in owed))
+        ends = ends or frozenset.intersection(*(run.loose_ends for run in owed))
+        if not starts or not ends:
+            raise CannotPlace(f"{self._line(node)} begins or ends the owed text at a place that varies")
+        whole_start, whole_end = Cut(0, 0) in starts, Cut(leaf.atoms, 0) in ends
+        return Item(node, "in", None if whole_start else max(starts), None if whole_end else min(ends))
+
+    def _line(self, node: nodes.Node) -> str:
+        return f"line {self.source.position(span_of(node).start)[0]}"
+
+    def _hazard(self, node: nodes.Node) -> bool:
+        return jumps(node) or bool(stored(node) & read_after(self.source, span_of(node).end))
+
+    def _runs(self, items: list[Item], accessor: str | None, only_assistant: bool) -> list[Edit]:
+        """Mark maximal runs of owed statements; enter mixed ones."""
+        edits: list[Edit] = []
+        run: list[Item] = []
+
+        def close() -> None:
+            while run and run[-1].kind == "neutral":
+                run.pop()
+            if run:
+                edits.extend(self._mark(run))
+            run.clear()
+
+        for item in items:
+            if item.kind == "in":
+                if item.start is not None:
+                    close()
+                run.append(item)
+                if item.end is not None:
+                    close()
+            elif item.kind == "neutral" and run and not self._hazard(item.node):
+                run.append(item)
+            else:
+                close()
+                if item.kind == "enter":
+                    inner = self._accessor(item.node) or accessor
+                    for body in branches(item.node):
+                        edits += self._body(body, inner, only_assistant=only_assistant)
+        close()
+        return edits
+
+    def _mark(self, run: list[Item]) -> list[Edit]:
+        self.blocks += 1
+        first, last = run[0], run[-1]
+        cuts: dict[int, tuple[nodes.Output, list[tuple[Cut, str]]]] = {}
+        edits: list[Edit] = []
+        for item, at, tag in ((first, first.start, OPEN), (last, last.end, CLOSE)):
+            if at is not None and isinstance(item.node, nodes.Output):
+                self.methods.add("split")
+                cuts.setdefault(id(item.node), (item.node, []))[1].append((at, tag))
+        for output, places in cuts.values():
+            edits += split(self.source, output, places)
+        if first.start is None:
+            at_start = first.span.start
+            edits.append(Edit(Span(at_start, at_start), before(self.source, at_start, OPEN)))
+        if last.end is None:
+            at_end = last.span.end
+            text = behind(self.source, at_end, CLOSE, first.span.start)
+            edits.append(Edit(Span(at_end, at_end), text))
+        return edits
+
+    def _accessor(self, node: nodes.Node) -> str | None:
+        """How the body of a loop over messages reads a message's role, in the template's own words."""
+        if not isinstance(node, nodes.For) or not isinstance(node.target, nodes.Name):
+            return None
+        reads: list[nodes.Getattr | nodes.Getitem] = [
+            *node.find_all(nodes.Getattr),
+            *node.find_all(nodes.Getitem),
+        ]
+        for each in reads:
+            key = each.attr if isinstance(each, nodes.Getattr) else getattr(each.arg, "value", None)
+            named = isinstance(each.node, nodes.Name) and each.node.name == node.target.name
+            if key == "role" and named:
+                return span_of(each).of(self.source.text)
+        return None
+
+    def _guard(self, body: list[nodes.Node], accessor: str | None) -> Edit:
+        """Print a stretch of statements twice: marked for the assistant, as it is for the others."""
+        if accessor is None:
+            raise CannotPlace(f"{self._line(body[0])} serves several roles and nothing there reads the role")
+        self.methods.add("guard")
+        start, end = span_of(body[0]).start, span_of(body[-1]).end
+        inner = self._body(body, None, only_assistant=True)
+        quote = '"' if self.source.text.count('"') > self.source.text.count("'") else "'"
+        opening = before(self.source, start, f"if {accessor} == {quote}assistant{quote}")
+        closing = behind(self.source, end, "endif", start)
+        right = "-%}" if "-%}" in opening else "%}"
+        middle = closing.replace("endif", "else").replace("-%}", "%}").replace("%}", right)
+        plain = self.source.text[start:end]
+        marked = apply(plain, [_moved(edit, -start) for edit in inner])
+        return Edit(
+            Span(start, end), f"{opening}{marked}{middle}{opening.partition('%}')[2]}{plain}{closing}"
+        )
+
+
+def _moved(edit: Edit, by: int) -> Edit:
+    return Edit(Span(edit.span.start + by, edit.span.end + by), edit.text)
+
+
+def _neighbours(items: list[Item], shared: list[int]) -> list[tuple[int, int]]:
+    """Group shared statements between which nothing is printed."""
+    groups = [(shared[0], shared[0])]
+    for at in shared[1:]:
+        between = items[groups[-1][1] + 1 : at]
+        if all(item.kind == "neutral" for item in between):
+            groups[-1] = (groups[-1][0], at)
+        else:
+            groups.append((at, at))
+    return groups
+
+
+__all__ = ["CannotPlace", "CannotWrite", "Planner"]

@@ -1,0 +1,72 @@
+"""Cut one output in two or three, so that a marker can stand between its parts."""
+
+from __future__ import annotations
+
+from jinja2 import nodes
+
+from templatefix.model import Edit, Span
+from templatefix.synthesis.outputs import Cut
+from templatefix.synthesis.writing import CannotWrite, before
+from templatefix.syntax import Source, span_of
+from templatefix.syntax.chain import atoms, cut, is_literal, operators
+
+
+def split(source: Source, output: nodes.Output, cuts: list[tuple[Cut, str]]) -> list[Edit]:
+    """Return the edits that put tags into an output.
+
+    Args:
+        source (`Source`): The template.
+        output (`jinja2.nodes.Output`): An output of one expression, or of template data.
+        cuts (`list[tuple[Cut, str]]`): Where to cut, in order, and the tag to put there.
+
+    Raises:
+        CannotWrite: The output cannot be cut there.
+    """
+    expression = output.nodes[0]
+    if len(output.nodes) != 1:
+        raise CannotWrite(
+            f"line {source.position(span_of(output).start)[0]} prints several values in one tag"
+        )
+    if isinstance(expression, nodes.TemplateData):
+        start = span_of(output).start
+        return [_insertion(start + at.offset, before(source, start + at.offset, tag)) for at, tag in cuts]
+    found = atoms(expression, source.text)
+    edits = [_cut(source, output, found, at, tag) for at, tag in cuts]
+    return edits + _keep_strict(source, found, [at for at, _ in cuts])
+
+
+def _insertion(offset: int, text: str) -> Edit:
+    return Edit(Span(offset, offset), text)
+
+
+def _cut(source: Source, output: nodes.Output, found: list[nodes.Expr], at: Cut, tag: str) -> Edit:
+    separator = _separator(source, output, tag)
+    if at.offset == 0:
+        return Edit(Span(span_of(found[at.atom - 1]).end, span_of(found[at.atom]).start), separator)
+    literal = span_of(found[at.atom])
+    where = cut(literal, source.text, at.offset)
+    if where is None or not is_literal(found[at.atom]):
+        raise CannotWrite(f"the literal in line {source.position(literal.start)[0]} cannot be cut")
+    quote = source.text[literal.start]
+    return _insertion(where, f"{quote}{separator}{quote}")
+
+
+def _separator(source: Source, output: nodes.Output, tag: str) -> str:
+    start = span_of(output).start
+    line = source.text[source.text.rfind("\n", 0, start) + 1 : start]
+    if source.text.startswith("{{-", start) and not line.strip() and "\n" in source.text:
+        return f" }}}}\n{line}{{%- {tag} %}}\n{line}{{{{- "
+    return f" }}}}{{% {tag} %}}{{{{ "
+
+
+def _keep_strict(source: Source, found: list[nodes.Expr], cuts: list[Cut]) -> list[Edit]:
+    """Where a part is left without a literal, add an empty one: `'a' + none` raises, `{{ none }}` prints."""
+    strict = operators(found, source.text)
+    edges = [Cut(0, 0), *cuts, Cut(len(found), 0)]
+    edits = []
+    for left, right in zip(edges, edges[1:], strict=False):
+        inside = range(left.atom, right.atom + (1 if right.offset else 0))
+        bare = not any(is_literal(found[index]) for index in inside)
+        if bare and any(strict[index] == "string" for index in inside):
+            edits.append(_insertion(span_of(found[left.atom]).start, "'' + "))
+    return edits

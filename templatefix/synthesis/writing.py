@@ -1,0 +1,77 @@
+"""Write tags into Jinja source in the template's own style, without moving a character of its output."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from templatefix.edits import apply
+from templatefix.errors import SyntaxProblem
+from templatefix.model import Edit, Span
+from templatefix.syntax import Source, parse, same_without_markers
+
+_DASHES = (("", ""), ("-", ""), ("", "-"), ("-", "-"))
+
+
+class CannotWrite(Exception):  # noqa: N818 - a signal between modules of this package, not an error
+    """No form of a tag leaves the output as it is at this place."""
+
+
+def before(source: Source, offset: int, tag: str) -> str:
+    """Return the text to insert at `offset`, where a statement starts, so that `tag` stands before it.
+
+    Args:
+        source (`Source`): The template.
+        offset (`int`): Where the statement starts.
+        tag (`str`): The tag's words, for example `generation`.
+
+    Raises:
+        CannotWrite: Whitespace control would change the output.
+    """
+    line = source.text[source.text.rfind("\n", 0, offset) + 1 : offset]
+    own_line = f"\n{line}" if not line.strip() else None
+    return _first(source, offset, _forms(tag, after=own_line, like=source.text[offset : offset + 3]))
+
+
+def behind(source: Source, offset: int, tag: str, opened: int) -> str:
+    """Return the text to insert at `offset`, where a statement ends, so that `tag` stands behind it.
+
+    Args:
+        source (`Source`): The template.
+        offset (`int`): Where the statement ends.
+        tag (`str`): The tag's words, for example `endgeneration`.
+        opened (`int`): Where the opening tag stands; the closing one takes its indentation.
+
+    Raises:
+        CannotWrite: Whitespace control would change the output.
+    """
+    line = re.match(r"[ \t]*", source.text[source.text.rfind("\n", 0, opened) + 1 :])
+    alone = source.text[offset : offset + 1] in ("\n", "") and "\n" in source.text
+    own_line = f"\n{line[0]}" if alone and line else None
+    following = source.text[offset:].lstrip()[:3]
+    return _first(source, offset, _forms(tag, before=own_line, like=following))
+
+
+def _forms(tag: str, *, before: str | None = None, after: str | None = None, like: str = "") -> Iterator[str]:
+    """Forms of a tag, the most readable first."""
+    dashes = _DASHES if not like.endswith("-") else (_DASHES[1], _DASHES[0], *_DASHES[2:])
+    if before is not None or after is not None:
+        for left, right in dashes:
+            yield f"{before or ''}{{%{left} {tag} {right}%}}{after or ''}"
+    for left, right in dashes:
+        yield f"{{%{left} {tag} {right}%}}"
+    for left, right in dashes:  # trim_blocks eats a newline after a tag
+        yield f"{{%{left} {tag} {right}%}}\n"
+
+
+def _first(source: Source, offset: int, forms: Iterator[str]) -> str:
+    for form in forms:
+        # A comment obeys the same whitespace control as a tag and needs no partner.
+        comment = form.replace("{%", "{#").replace("%}", "#}")
+        try:
+            changed = parse(apply(source.text, [Edit(Span(offset, offset), comment)]))
+        except SyntaxProblem:
+            continue
+        if same_without_markers(source, changed):
+            return form
+    raise CannotWrite(f"a tag at line {source.position(offset)[0]} would change the whitespace around it")

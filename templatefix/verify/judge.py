@@ -1,0 +1,80 @@
+"""Judge one template on all probes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from templatefix.errors import RenderError
+from templatefix.model import Check, Claim, Rendered, Verdict
+from templatefix.oracle import Expectation, expect
+from templatefix.probes import MATRIX, PLACEHOLDERS, Probe
+from templatefix.render import Renderer
+from templatefix.verify import claims
+from templatefix.verify.tracker import tracked
+
+POLICY = "header outside; thinking prefill on either side; end of turn inside; whitespace after it outside"
+"""Where the spans are expected, printed with every verdict."""
+
+
+def judge(
+    source: str,
+    variables: Mapping[str, Any] | None = None,
+    *,
+    original: str | None = None,
+    probes: Sequence[Probe] = MATRIX,
+) -> Verdict:
+    """Judge a chat template with markers.
+
+    The owed spans are learned from the original where there is one, so that a patch cannot change what it
+    is measured by.
+
+    Args:
+        source (`str`): The template with markers.
+        variables (`Mapping[str, str]`, *optional*): Special tokens; placeholders if `None`.
+        original (`str`, *optional*): The template before it was patched.
+        probes (`Sequence[Probe]`): The conversations.
+
+    Returns:
+        [`Verdict`]: `holds` only if every claim holds on every probe that renders.
+
+    Raises:
+        SyntaxProblem: A template does not compile.
+    """
+    variables = PLACEHOLDERS if variables is None else variables
+    after = Renderer(source, variables)
+    before = Renderer(original, variables) if original is not None else after
+    checks: list[Check] = []
+    for expectation in expect(before, probes):
+        checks += _probe(expectation, source, after, before, variables)
+    if not any(check.claim is Claim.EXACT_SPAN for check in checks):
+        reason = _try(lambda: before.render(probes[0].messages, **probes[0].arguments))
+        detail = f"the template renders none of the probe conversations: {reason}"
+        checks.append(Check(Claim.EXACT_SPAN, "all", "undecided", detail=detail))
+    return Verdict(tuple(checks), POLICY)
+
+
+def _probe(
+    expectation: Expectation, source: str, after: Renderer, before: Renderer, variables: Mapping[str, Any]
+) -> list[Check]:
+    probe = expectation.probe
+    rendered = _try(lambda: after.render(probe.messages, **probe.arguments))
+    checks = []
+    if before is not after:
+        plain = _try(lambda: before.render(probe.messages, **probe.arguments))
+        checks.append(claims.same_text(probe.name, plain, rendered))
+    if isinstance(rendered, str) or expectation.text is None:
+        return checks
+    theirs = _try(lambda: tracked(source, probe, variables))
+    checks.append(claims.tracker_true(probe.name, rendered, theirs))
+    spans = rendered.spans if isinstance(theirs, str) else theirs.spans
+    if rendered.text == expectation.text:
+        checks += [claims.exact_span(expectation, spans), claims.no_leak(expectation, spans)]
+    return checks
+
+
+def _try(action: Callable[[], Rendered]) -> Rendered | str:
+    try:
+        return action()
+    except RenderError as error:
+        return error.what
