@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from templatefix.model import Edit, Span
 
@@ -24,7 +25,7 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
         ValueError: Two edits overlap, or one lies outside `text`.
     """
     ordered = sorted(edits, key=lambda edit: edit.span)
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         if before.span.end > after.span.start:
             raise ValueError(f"edits overlap: {before} and {after}")
     if ordered and ordered[-1].span.end > len(text):

@@ -52,7 +52,7 @@ class SyntaxProblem(TemplateFixError):
 
 
 class WriteError(TemplateFixError):
-    """A result could not be written; nothing was changed on disk."""
+    """A result could not be written; nothing was changed on disk, unless the message names a file."""
 
 
 class RegistryError(TemplateFixError):

@@ -109,7 +109,8 @@ class Template:
         name (`str`): The variant's name; `default` is the one used without tools.
         origin (`Origin`): The file and JSON pointer it came from.
         effective (`bool`): Whether transformers would use this one, or another file shadows it.
-        variables (`Mapping[str, str]`): Special tokens that transformers passes to the render, such as `bos_token`.
+        variables (`Mapping[str, str]`): Special tokens that transformers passes to the render, for example
+            `bos_token`.
     """
 
     source: str
@@ -240,14 +241,23 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """All checks of one template. A verdict without checks is `undecided`, never `holds`."""
+    """All checks of one template. A verdict without checks is `undecided`, never `holds`.
+
+    Args:
+        checks (`tuple[Check, ...]`): Every claim on every probe.
+        policy (`str`): Where spans are expected to start and end.
+        notes (`tuple[str, ...]`): What a reader should know besides, such as outputs that no probe reached.
+        proven (`bool`): Whether SAME_TEXT is proven for every conversation, not only tested on the probes.
+    """
 
     checks: tuple[Check, ...] = ()
     policy: str = ""
+    notes: tuple[str, ...] = ()
+    proven: bool = False
 
     @property
     def outcome(self) -> Tri:
-        """`fails` if any check fails, else `holds` if each claim holds on some probe and none is undecided."""
+        """`fails` if any check fails, else `holds` if there are checks and none is undecided."""
         outcomes = {check.outcome for check in self.checks}
         if "fails" in outcomes:
             return "fails"
@@ -274,7 +284,7 @@ class Candidate:
     """A proposed patch, not yet proven.
 
     Args:
-        after (`str`): The patched source, newlines normalised.
+        after (`str`): The patched source, newlines normalised to `\\n`.
         method (`str`): How it was found.
         edits (`tuple[Edit, ...]`): What turns the original into `after`.
         family (`str`): Name of the registry family; empty for a synthesised patch.
@@ -293,7 +303,7 @@ class Outcome:
     Args:
         template (`Template`): The template as it was read.
         status (`str`): `correct` (nothing to do), `patched` or `refused`.
-        after (`str`): The patched source; equal to `before` unless patched.
+        after (`str`): The patched source in the original's own line ends; equal to `before` unless patched.
         method (`str`, *optional*): How the patch was found.
         verdict (`Verdict`): The evidence.
         reason (`str`): Why it was refused.

@@ -130,9 +130,7 @@ def read(path: Path) -> Patch:
         raise RegistryError(f"no valid TOML: {error}", where=str(path)) from error
     _check(data, text, path)
     edits = tuple(_anchor(each, text, path) for each in data["edit"])
-    return Patch(
-        data["family"], tuple(data["models"]), data["why"].strip(), tuple(data["seen"]), edits, path
-    )
+    return Patch(data["family"], tuple(data["models"]), data["why"].strip(), tuple(data["seen"]), edits, path)
 
 
 def _check(data: dict[str, Any], text: str, path: Path) -> None:

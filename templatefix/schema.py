@@ -54,7 +54,9 @@ def verdict(value: Verdict) -> dict[str, Any]:
     """A verdict with all its checks."""
     return {
         "outcome": value.outcome,
+        "same_text": "proven" if value.proven else "tested",
         "policy": value.policy,
+        "notes": list(value.notes),
         "checks": [
             {
                 "claim": check.claim.value,

@@ -58,9 +58,11 @@ def learn(views: Iterable[View]) -> tuple[str, ...]:
         views (`Iterable[View]`): The probes of one template.
 
     Returns:
-        `tuple[str, ...]`: Empty when the template never opens a turn on request.
+        `tuple[str, ...]`: Just `""` when the template opens no turn because none needs opening: its answers follow
+        the user's text at once. Nothing when it opens none although its turns have a header.
     """
     certain = set()
+    bare: set[bool] = set()
     for view in views:
         full = view.upto(len(view.probe.messages), False)
         if full is None:
@@ -74,7 +76,12 @@ def learn(views: Iterable[View]) -> tuple[str, ...]:
             if place and not full[opening.cut : place[0]].strip() and opening.cut <= place[0]:
                 certain.add(full[opening.base : opening.cut])
             certain |= _like_user(view, full, turn)
-    return tuple(sorted((header for header in certain if header.strip()), key=len))
+            if place and opening.base in opening.starts:
+                bare.add(
+                    not full[opening.base : place[0]].strip() or "tool_calls" in view.probe.messages[turn]
+                )
+    headers = tuple(sorted((header for header in certain if header.strip()), key=len))
+    return headers or (("",) if bare == {True} else ())
 
 
 def _like_user(view: View, full: str, turn: int) -> set[str]:

@@ -83,7 +83,8 @@ def _expectation(view: View, headers: tuple[str, ...], closings: Closings) -> Ex
 
 def _turn(view: View, turn: int, headers: tuple[str, ...], closings: Closings) -> Owed | Undecided:
     if not headers:
-        return Undecided(turn, "the template never opens an assistant turn: it ignores add_generation_prompt")
+        reason = "the template does not open an assistant turn when add_generation_prompt asks for it"
+        return Undecided(turn, reason)
     first = prefix.owed(view, turn, headers, closings)
     second = sentinels.owed(view, turn, headers, closings)
     if isinstance(first, str):

@@ -1,8 +1,8 @@
 """Chat template source as a located Jinja tree. The only package that touches Jinja's internals."""
 
 from templatefix.syntax.located import Body, Source, parse, span_of
-from templatefix.syntax.normal import same_without_markers
 from templatefix.syntax.nodes import branches, is_generation, walk
+from templatefix.syntax.normal import same_without_markers
 
 __all__ = [
     "Body",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from jinja2 import nodes
 
 from templatefix.model import Span
@@ -19,7 +21,7 @@ def atoms(expression: nodes.Expr, text: str) -> list[nodes.Expr]:
         text (`str`): The source it was parsed from.
     """
     found = _flatten(expression, text, outermost=True)
-    between = {operator_between(left, right, text) for left, right in zip(found, found[1:], strict=False)}
+    between = {operator_between(left, right, text) for left, right in pairwise(found)}
     if not between <= {"+", "~"}:
         return [expression]
     return found if "+" not in between or any(is_literal(atom) for atom in found) else [expression]
@@ -61,7 +63,7 @@ def operators(found: list[nodes.Expr], text: str) -> list[str]:
         found (`list[jinja2.nodes.Expr]`): The operands, as `atoms` returns them.
         text (`str`): The source.
     """
-    between = [operator_between(one, other, text) for one, other in zip(found, found[1:], strict=False)]
+    between = [operator_between(one, other, text) for one, other in pairwise(found)]
     beside = zip(["", *between], [*between, ""], strict=True)
     return ["string" if "+" in pair and "~" not in pair else "any" for pair in beside]
 

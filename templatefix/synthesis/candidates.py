@@ -9,14 +9,14 @@ from typing import Any
 
 from templatefix.edits import apply
 from templatefix.errors import SyntaxProblem
-from templatefix.model import Candidate, Edit, Method
+from templatefix.model import Candidate, Method
 from templatefix.probes import MATRIX, PLACEHOLDERS, Probe
 from templatefix.render import Tracer
+from templatefix.syntax import Source, parse, same_without_markers
 from templatefix.synthesis.labels import Labelled, label
 from templatefix.synthesis.outputs import Leaf, observe
 from templatefix.synthesis.placement import CannotPlace, Planner
 from templatefix.synthesis.writing import CannotWrite
-from templatefix.syntax import Source, parse, same_without_markers
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,10 @@ def _placed(source: Source, seen: dict[int, Leaf]) -> list[Candidate | Refusal]:
     found: list[Candidate] = []
     refused: list[Refusal] = []
     for flat in (False, True):
-        planner = Planner(source, seen, flat)
         try:
-            candidate = _candidate(source, planner.plan(), planner.methods)
+            candidate = _planned(source, seen, flat, indent=True) or _planned(
+                source, seen, flat, indent=False
+            )
         except (CannotPlace, CannotWrite) as refusal:
             refused.append(Refusal(str(refusal)))
             continue
@@ -65,7 +66,10 @@ def _placed(source: Source, seen: dict[int, Leaf]) -> list[Candidate | Refusal]:
     return [*sorted(found, key=lambda each: _cost(source.text, each.after)), *refused]
 
 
-def _candidate(source: Source, edits: list[Edit], methods: set[str]) -> Candidate | None:
+def _planned(source: Source, seen: dict[int, Leaf], flat: bool, indent: bool) -> Candidate | None:
+    """Plan the edits; `None` unless they give the same program, markers aside."""
+    planner = Planner(source, seen, flat, indent)
+    edits, methods = planner.plan(), planner.methods
     after = apply(source.text, edits)
     try:
         if not same_without_markers(source, parse(after)):

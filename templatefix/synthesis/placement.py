@@ -11,17 +11,17 @@ from templatefix.edits import apply
 from templatefix.model import Edit, Span
 from templatefix.render import leaves
 from templatefix.render.provenance import BUFFERED
+from templatefix.syntax import Source, branches, span_of
 from templatefix.synthesis.outputs import Cut, Leaf
 from templatefix.synthesis.scope import jumps, read_after, stored
 from templatefix.synthesis.split import split
 from templatefix.synthesis.writing import CannotWrite, before, behind
-from templatefix.syntax import Source, branches, span_of
 
 Kind = Literal["in", "out", "neutral", "enter", "shared"]
 OPEN, CLOSE = "generation", "endgeneration"
 
 
-class CannotPlace(Exception):  # noqa: N818 - a refusal on its way, not an error
+class CannotPlace(Exception):
     """No placement of markers gives the owed spans; says why, with the line."""
 
 
@@ -56,11 +56,13 @@ class Planner:
         source (`Source`): The template.
         seen (`dict[int, Leaf]`): What the probes saw of each output, by its index among `leaves(source)`.
         flat (`bool`): Guard whole statements rather than the outputs deep inside them.
+        indent (`bool`): Indent what a guard encloses; only right where the lines' indentation is not printed.
     """
 
     source: Source
     seen: dict[int, Leaf]
     flat: bool = False
+    indent: bool = True
     methods: set[str] = field(default_factory=set)
     blocks: int = 0
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from jinja2 import nodes
 
 from templatefix.model import Edit, Span
-from templatefix.synthesis.outputs import Cut
-from templatefix.synthesis.writing import CannotWrite, before
 from templatefix.syntax import Source, span_of
 from templatefix.syntax.chain import atoms, cut, is_literal, operators
+from templatefix.synthesis.outputs import Cut
+from templatefix.synthesis.writing import CannotWrite, before
 
 
 def split(source: Source, output: nodes.Output, cuts: list[tuple[Cut, str]]) -> list[Edit]:
@@ -64,7 +66,7 @@ def _keep_strict(source: Source, found: list[nodes.Expr], cuts: list[Cut]) -> li
     strict = operators(found, source.text)
     edges = [Cut(0, 0), *cuts, Cut(len(found), 0)]
     edits = []
-    for left, right in zip(edges, edges[1:], strict=False):
+    for left, right in pairwise(edges):
         inside = range(left.atom, right.atom + (1 if right.offset else 0))
         bare = not any(is_literal(found[index]) for index in inside)
         if bare and any(strict[index] == "string" for index in inside):

@@ -13,7 +13,7 @@ from templatefix.syntax import Source, parse, same_without_markers
 _DASHES = (("", ""), ("-", ""), ("", "-"), ("-", "-"))
 
 
-class CannotWrite(Exception):  # noqa: N818 - a signal between modules of this package, not an error
+class CannotWrite(Exception):
     """No form of a tag leaves the output as it is at this place."""
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from templatefix import registry, rules, synthesis
 from templatefix.edits import Newlines
+from templatefix.judge import judge
 from templatefix.model import Candidate, Method, Outcome, Severity, Status, Template, Verdict
 from templatefix.syntax import Source, is_generation, parse, walk
 from templatefix.synthesis import Refusal
-from templatefix.verify import judge
 
 
 def fix(template: Template) -> Outcome:

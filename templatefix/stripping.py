@@ -44,7 +44,9 @@ def _removal(source: Source, tag: Span) -> Edit:
     text = source.text
     line_start = text.rfind("\n", 0, tag.start) + 1
     line_end = text.find("\n", tag.end)
-    alone = line_end >= 0 and not text[line_start : tag.start].strip() and not text[tag.end : line_end].strip()
+    alone = (
+        line_end >= 0 and not text[line_start : tag.start].strip() and not text[tag.end : line_end].strip()
+    )
     if alone:
         return Edit(Span(line_start, line_end + 1), "")
     return Edit(tag, "")

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from templatefix.errors import RenderError
+from templatefix.judge import claims
+from templatefix.judge.coverage import unreached
+from templatefix.judge.tracker import tracked
 from templatefix.model import Check, Claim, Rendered, Verdict
-from templatefix.oracle import Expectation, expect
+from templatefix.oracle import Expectation, Owed, expect
 from templatefix.probes import MATRIX, PLACEHOLDERS, Probe
 from templatefix.render import Renderer
-from templatefix.verify import claims
-from templatefix.verify.tracker import tracked
+from templatefix.syntax import parse, same_without_markers
 
 POLICY = "header outside; thinking prefill on either side; end of turn inside; whitespace after it outside"
 """Where the spans are expected, printed with every verdict."""
@@ -45,13 +47,17 @@ def judge(
     after = Renderer(source, variables)
     before = Renderer(original, variables) if original is not None else after
     checks: list[Check] = []
-    for expectation in expect(before, probes):
+    expectations = expect(before, probes)
+    for expectation in expectations:
         checks += _probe(expectation, source, after, before, variables)
     if not any(check.claim is Claim.EXACT_SPAN for check in checks):
         reason = _try(lambda: before.render(probes[0].messages, **probes[0].arguments))
         detail = f"the template renders none of the probe conversations: {reason}"
         checks.append(Check(Claim.EXACT_SPAN, "all", "undecided", detail=detail))
-    return Verdict(tuple(checks), POLICY)
+    unmarked = parse(source if original is None else original)
+    proven = original is not None and same_without_markers(unmarked, parse(source))
+    notes = (*_open_ended(expectations), *unreached(unmarked, variables, probes))
+    return Verdict(tuple(checks), POLICY, notes, proven)
 
 
 def _probe(
@@ -71,6 +77,13 @@ def _probe(
     if rendered.text == expectation.text:
         checks += [claims.exact_span(expectation, spans), claims.no_leak(expectation, spans)]
     return checks
+
+
+def _open_ended(expectations: Sequence[Expectation]) -> tuple[str, ...]:
+    owed = [turn for each in expectations for turn in each.turns if isinstance(turn, Owed)]
+    if not owed or any(len(turn.ends) == 1 for turn in owed):
+        return ()
+    return ("no text closes the assistant's turns, so training on them does not teach the model to stop",)
 
 
 def _try(action: Callable[[], Rendered]) -> Rendered | str:

@@ -1,5 +1,5 @@
 """Claims about a template, each judged on every probe."""
 
-from templatefix.verify.judge import POLICY, judge
+from templatefix.judge.verdict import POLICY, judge
 
 __all__ = ["POLICY", "judge"]

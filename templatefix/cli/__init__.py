@@ -1,0 +1,19 @@
+"""The command line: each command parses, calls `templatefix.api`, and reports."""
+
+from __future__ import annotations
+
+import sys
+
+from templatefix.cli.app import app
+from templatefix.cli.exits import guarded
+
+__all__ = ["main"]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code.
+
+    Args:
+        arguments (`list[str]`, *optional*): Words after the program's name; `sys.argv[1:]` if `None`.
+    """
+    sys.exit(guarded(lambda: app(args=arguments, standalone_mode=False)))

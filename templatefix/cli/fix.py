@@ -1,0 +1,85 @@
+"""`templatefix fix`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from templatefix import api, schema
+from templatefix.cli.exits import Exit
+from templatefix.cli.options import AsFormat, ExitZero, Format, Quiet, Targets, ended, hint
+from templatefix.errors import UsageError
+from templatefix.model import Outcome, Template
+
+Change = tuple[Template, str]
+
+Diff = Annotated[bool, typer.Option("--diff", help="Print the diff and write nothing (the default).")]
+Check = Annotated[
+    bool, typer.Option("--check", help="Only say what would change; exit with 1 if anything would.")
+]
+InPlace = Annotated[bool, typer.Option("--in-place", help="Write the patch to where the template came from.")]
+Out = Annotated[Path | None, typer.Option("-o", "--output", help="Write a patched copy of the target here.")]
+
+
+def command(
+    targets: Targets,
+    diff: Diff = False,
+    check: Check = False,
+    in_place: InPlace = False,
+    output: Out = None,
+    form: AsFormat = Format.TEXT,
+    quiet: Quiet = False,
+    exit_zero: ExitZero = False,
+) -> Exit:
+    """Put the right markers into chat templates, each patch proven before it is shown."""
+    if sum([diff, check, in_place, output is not None]) > 1:
+        raise UsageError("--diff, --check, --in-place and -o exclude each other", cure="choose one of them.")
+    if output is not None and len(targets) != 1:
+        raise UsageError("-o goes with one target", cure="fix one target at a time.")
+    outcomes = [_fixed(template, check, form, quiet) for template in _read(targets)]
+    changes = [(each.template, each.after) for each in outcomes if each.status == "patched"]
+    if form is Format.JSON:
+        from templatefix.report import json_
+
+        print(json_.dump(schema.outcomes(outcomes)), end="")
+    _ship(targets, changes, in_place=in_place, output=output, show=not check and form is Format.TEXT)
+    if check and form is Format.TEXT:
+        from templatefix.report.verdict import write_counts
+
+        print(write_counts(outcomes), end="")
+    found = any(each.status == "refused" for each in outcomes) or (check and changes)
+    return ended(Exit.FOUND if found else Exit.FINE, exit_zero)
+
+
+def _read(targets: list[str]) -> list[Template]:
+    return [template for target in targets for template in api.read(target) if template.effective]
+
+
+def _fixed(template: Template, check: bool, form: Format, quiet: bool) -> Outcome:
+    outcome = api.fix_template(template)
+    if form is Format.TEXT:
+        from templatefix.report.verdict import write_outcome
+
+        line = write_outcome(outcome)
+        if check:
+            print(line, end="", flush=True)
+        else:
+            hint(line.rstrip("\n"), quiet and outcome.status != "refused")
+    return outcome
+
+
+def _ship(
+    targets: list[str], changes: list[Change], *, in_place: bool, output: Path | None, show: bool
+) -> None:
+    from templatefix import sources
+
+    if output is not None:
+        if changes:
+            hint(f"written: {sources.write_to(output, targets[0], changes)}")
+    elif in_place:
+        for path in sources.write_back(changes):
+            hint(f"written: {path}")
+    elif show:
+        print(sources.diff(changes), end="")

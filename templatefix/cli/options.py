@@ -1,0 +1,48 @@
+"""Options and output that several commands share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from templatefix.cli.exits import Exit
+
+
+class Format(StrEnum):
+    """Forms of a report."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+TARGET = "A template file, a tokenizer config, a directory, or - for standard input."
+Targets = Annotated[list[str], typer.Argument(help=TARGET, metavar="TARGET...")]
+AsFormat = Annotated[Format, typer.Option("--format", help="How to print the result.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print no progress or hints on stderr.")]
+ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 whatever is found.")]
+
+
+def hint(text: str, quiet: bool = False) -> None:
+    """Print a line for people on stderr."""
+    if not quiet:
+        print(text, file=sys.stderr)
+
+
+def width() -> int:
+    """Columns to fill: those of the terminal, within reason."""
+    return min(shutil.get_terminal_size((100, 24)).columns, 120)
+
+
+def color() -> bool:
+    """Whether stdout shows colours."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def ended(code: Exit, exit_zero: bool) -> Exit:
+    """The code to exit with."""
+    return Exit.FINE if exit_zero else code
