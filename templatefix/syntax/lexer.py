@@ -21,6 +21,7 @@ class Place(int):
     span: Span
 
     def __new__(cls, line: int, span: Span) -> Place:
+        """Make the place of a token that starts on `line` and covers `span`."""
         place = super().__new__(cls, line)
         place.span = span
         return place

@@ -66,9 +66,9 @@ def _placed(source: Source, seen: dict[int, Leaf]) -> list[Candidate | Refusal]:
     return [*sorted(found, key=lambda each: _cost(source.text, each.after)), *refused]
 
 
-def _planned(source: Source, seen: dict[int, Leaf], flat: bool, indent: bool) -> Candidate | None:
+def _planned(source: Source, seen: dict[int, Leaf], flat: bool) -> Candidate | None:
     """Plan the edits; `None` unless they give the same program, markers aside."""
-    planner = Planner(source, seen, flat, indent)
+    planner = Planner(source, seen, flat)
     edits, methods = planner.plan(), planner.methods
     after = apply(source.text, edits)
     try:

@@ -92,7 +92,7 @@ def _header(tracer: Tracer, probe: Probe, turn: int) -> str:
     shared = min(prompts, key=len)
     while shared and any(prompt[: len(shared)] != shared for prompt in prompts):
         shared = shared[:-1]
-    return "".join(shared) or commonprefix(["".join(prompt) for prompt in prompts])
+    return "".join(shared) or commonprefix(["".join(prompt) for prompt in prompts])  # noqa: RUF071 - of characters
 
 
 def _after_loop(asked: Trace) -> list[str]:

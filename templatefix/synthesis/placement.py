@@ -11,7 +11,7 @@ from templatefix.edits import apply
 from templatefix.model import Edit, Span
 from templatefix.render import leaves
 from templatefix.render.provenance import BUFFERED
-from templatefix.syntax import Source, branches, span_of
+from templatefix.syntax import Source, branches, parse, same_without_markers, span_of
 from templatefix.synthesis.outputs import Cut, Leaf
 from templatefix.synthesis.scope import jumps, read_after, stored
 from templatefix.synthesis.split import split
@@ -62,7 +62,6 @@ class Planner:
     source: Source
     seen: dict[int, Leaf]
     flat: bool = False
-    indent: bool = True
     methods: set[str] = field(default_factory=set)
     blocks: int = 0
 
@@ -226,9 +225,20 @@ class Planner:
         middle = closing.replace("endif", "else").replace("-%}", "%}").replace("%}", right)
         plain = self.source.text[start:end]
         marked = apply(plain, [_moved(edit, -start) for edit in inner])
-        return Edit(
-            Span(start, end), f"{opening}{marked}{middle}{opening.partition('%}')[2]}{plain}{closing}"
-        )
+        opened, closed = opening, middle + opening.partition("%}")[2]
+        for unit in _units(opening):
+            copies = [f"{unit}{each}".replace("\n", f"\n{unit}") for each in (marked, plain)]
+            edit = Edit(Span(start, end), f"{opened}{copies[0]}{closed}{copies[1]}{closing}")
+            if same_without_markers(self.source, parse(apply(self.source.text, [edit]))):
+                return edit
+        raise CannotWrite(f"a guard in {self._line(body[0])} would change the whitespace around it")
+
+
+def _units(opening: str) -> tuple[str, ...]:
+    """By what to indent what a guard encloses; by nothing where indentation may be printed."""
+    if opening.endswith("\t"):
+        return ("\t", "")
+    return ("    ", "") if opening.endswith(" ") else ("",)
 
 
 def _moved(edit: Edit, by: int) -> Edit:
