@@ -53,9 +53,7 @@ def _placed(source: Source, seen: dict[int, Leaf]) -> list[Candidate | Refusal]:
     refused: list[Refusal] = []
     for flat in (False, True):
         try:
-            candidate = _planned(source, seen, flat, indent=True) or _planned(
-                source, seen, flat, indent=False
-            )
+            candidate = _planned(source, seen, flat)
         except (CannotPlace, CannotWrite) as refusal:
             refused.append(Refusal(str(refusal)))
             continue
