@@ -52,7 +52,7 @@ def exact_span(expectation: Expectation, spans: Iterable[Span]) -> Check:
     """
     name, text = expectation.probe.name, expectation.text or ""
     marked = [span for span in merged(spans) if len(span)]
-    owed = [turn for turn in expectation.turns if isinstance(turn, Owed)]
+    owed = _joined([turn for turn in expectation.turns if isinstance(turn, Owed)])
     problems = [turn for turn in expectation.turns if isinstance(turn, Undecided)]
     for turn in owed:
         window = Span(min(turn.starts), max(turn.ends))
@@ -71,6 +71,17 @@ def exact_span(expectation: Expectation, spans: Iterable[Span]) -> Check:
             Claim.EXACT_SPAN, name, "fails", "", _texts(text, marked), "text is marked that no turn owes"
         )
     return Check(Claim.EXACT_SPAN, name, "holds")
+
+
+def _joined(turns: list[Owed]) -> list[Owed]:
+    """Join turns between which nothing stands: two answers in a row, without a header."""
+    joined: list[Owed] = []
+    for turn in turns:
+        if joined and joined[-1].ends & turn.starts:
+            joined[-1] = Owed(joined[-1].turn, joined[-1].starts, turn.ends)
+        else:
+            joined.append(turn)
+    return joined
 
 
 def _fits(turn: Owed, inside: list[Span]) -> bool:

@@ -76,10 +76,10 @@ def learn(views: Iterable[View]) -> tuple[str, ...]:
             if place and not full[opening.cut : place[0]].strip() and opening.cut <= place[0]:
                 certain.add(full[opening.base : opening.cut])
             certain |= _like_user(view, full, turn)
-            if place and opening.base in opening.starts:
-                bare.add(
-                    not full[opening.base : place[0]].strip() or "tool_calls" in view.probe.messages[turn]
-                )
+            message, texts = view.probe.messages[turn], view.probe.turns[turn].texts
+            plain = set(message) == {"role", "content"} and len(texts) == 1
+            if place and plain and opening.base in opening.starts:
+                bare.add(not full[opening.base : place[0]].strip())
     headers = tuple(sorted((header for header in certain if header.strip()), key=len))
     return headers or (("",) if bare == {True} else ())
 

@@ -9,9 +9,9 @@ talks about the markers is left alone; one that holds nothing but template code 
 ## Why training suffers
 
 transformers and TRL look for the marker with a regular expression over the whole text, comments included.
-Both take such a template for a marked one: transformers does not warn, TRL neither swaps the template nor
-refuses it, and the mask is all zeros. A marker in a raw block or a printed string also puts its own
-letters into the prompt.
+Both take such a template for a marked one, and the mask is all zeros: transformers does not warn, and TRL
+does not swap the template but raises `RuntimeError` at the first row. A marker in a raw block or a printed
+string also puts its own letters into the prompt.
 
 ## What to do
 
