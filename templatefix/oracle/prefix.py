@@ -31,8 +31,8 @@ def owed(view: View, turn: int, headers: tuple[str, ...], closings: Closings) ->
         return "the generation prompt is no beginning of this turn"
     bare = closings.bare(alone).rstrip()
     if common_prefix(full, bare) < len(bare):
-        empty = not view.probe.turns[turn].texts and full.startswith(closings.terminator, max(starts))
-        if not (empty and closings.terminator):
+        silent = not any(text in full for text in view.probe.turns[turn].texts)
+        if not (silent and closings.terminator and full.startswith(closings.terminator, max(starts))):
             return "the text of this turn changes when messages follow"
         return starts, frozenset([max(starts) + len(closings.terminator)])
     place = view.located(full)[turn]

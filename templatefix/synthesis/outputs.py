@@ -90,8 +90,10 @@ def _run(pieces: Sequence[Piece], labelled: Labelled, role: str) -> Run:
     start, end = pieces[0].span.start, pieces[-1].span.end
     own = labelled.labels[start:end]
     first, last = own.find(INSIDE), own.rfind(INSIDE) + 1
-    if first < 0 and own and end in labelled.starts:  # a header; what it is followed by is empty here
-        return Run(own, _cuts(pieces, end), frozenset(), frozenset(), role)
+    if first < 0:  # a header perhaps, and what it is followed by is empty here
+        begins = max((at for at in labelled.starts if start < at <= end), default=None)
+        if begins is not None and OUTSIDE not in labelled.labels[begins:end]:
+            return Run(own, _cuts(pieces, begins), frozenset(), frozenset(), role)
     if first < 0 or OUTSIDE in own[first:last]:
         return Run(own, frozenset(), frozenset(), frozenset(), role)
     high = last
