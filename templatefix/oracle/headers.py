@@ -73,7 +73,8 @@ def learn(views: Iterable[View]) -> tuple[str, ...]:
             if opening is None:
                 continue
             certain |= {full[opening.base : start] for start in opening.starts}
-            if place and not full[opening.cut : place[0]].strip() and opening.cut <= place[0]:
+            at_once = place and opening.cut <= place[0] and not full[opening.cut : place[0]].strip()
+            if at_once and not opening.starts:
                 certain.add(full[opening.base : opening.cut])
             certain |= _like_user(view, full, turn)
             message, texts = view.probe.messages[turn], view.probe.turns[turn].texts

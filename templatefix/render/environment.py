@@ -36,6 +36,9 @@ class _Marks(Generation):
         return f"{OPEN}{caller()}{CLOSE}"
 
 
+_Marks.identifier = Generation.identifier  # so that a tree parsed by `templatefix.syntax` finds it
+
+
 class _Namespace(Namespace):
     def __init__(*args: Any, **kwargs: Any) -> None:  # `self=` is a legal attribute
         self, args = args[0], args[1:]
@@ -177,7 +180,7 @@ class Renderer:
         """
         chat = [with_reasoning(message) for message in messages]
         text = "".join(self.generate(chat, tools, add_generation_prompt, options))
-        return _split_marks(text)
+        return split_marks(text)
 
     def generate(
         self,
@@ -231,7 +234,12 @@ def with_reasoning(message: Mapping[str, Any]) -> dict[str, Any]:
     return {"thinking": reasoning, **message, "reasoning_content": reasoning}
 
 
-def _split_marks(marked: str) -> Rendered:
+def split_marks(marked: str) -> Rendered:
+    """Take the marks of generation blocks out of a text, and return the spans between them.
+
+    Raises:
+        RenderError: The template printed a mark without its partner.
+    """
     if OPEN not in marked and CLOSE not in marked:
         return Rendered(marked)
     text: list[str] = []

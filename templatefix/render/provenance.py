@@ -10,12 +10,15 @@ from jinja2 import nodes
 
 from templatefix.errors import RenderError
 from templatefix.model import Conversation, Span
-from templatefix.render.environment import Environment, Renderer, with_reasoning
-from templatefix.syntax import Source, parse, walk
+from templatefix.render.environment import Environment, Renderer, split_marks, with_reasoning
+from templatefix.syntax import Source, is_generation, parse, walk
 from templatefix.syntax.chain import atoms
 
-BUFFERED = (nodes.Macro, nodes.AssignBlock, nodes.FilterBlock, nodes.CallBlock)
-"""Statements whose output does not go straight to the rendered text."""
+
+def buffers(node: nodes.Node) -> bool:
+    """Whether what stands in a statement does not go straight to the rendered text."""
+    buffered = isinstance(node, nodes.Macro | nodes.AssignBlock | nodes.FilterBlock | nodes.CallBlock)
+    return buffered and not is_generation(node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def leaves(source: Source) -> list[nodes.Output]:
     return [
         node
         for node, above in walk(source.tree)
-        if isinstance(node, nodes.Output) and not any(isinstance(each, BUFFERED) for each in above)
+        if isinstance(node, nodes.Output) and not any(buffers(each) for each in above)
     ]
 
 
@@ -126,7 +129,7 @@ class Tracer:
         """
         chat = [with_reasoning(message) for message in messages]
         self.environment.recorder = recorder = _Recorder(chat, self.counts)
-        text = "".join(self.renderer.generate(chat, tools, add_generation_prompt, options))
+        text = split_marks("".join(self.renderer.generate(chat, tools, add_generation_prompt, options))).text
         if recorder.length != len(text):
             raise RenderError("the template's outputs do not add up to its text")
         return Trace(text, tuple(recorder.pieces))

@@ -10,7 +10,7 @@ from jinja2 import nodes
 from templatefix.edits import apply
 from templatefix.model import Edit, Span
 from templatefix.render import leaves
-from templatefix.render.provenance import BUFFERED
+from templatefix.render.provenance import buffers
 from templatefix.syntax import Source, branches, parse, same_without_markers, span_of
 from templatefix.synthesis.outputs import Cut, Leaf
 from templatefix.synthesis.scope import jumps, read_after, stored
@@ -101,7 +101,7 @@ class Planner:
     def _item(self, node: nodes.Node, accessor: str | None, only_assistant: bool) -> Item:
         if isinstance(node, nodes.Output):
             return self._output(node, only_assistant)
-        if isinstance(node, BUFFERED) or not branches(node):
+        if buffers(node) or not branches(node):
             return Item(node, "neutral")
         inner = [self._item(each, accessor, only_assistant) for body in branches(node) for each in body]
         kinds = {item.kind for item in inner} - {"neutral"}
@@ -218,7 +218,8 @@ class Planner:
         self.methods.add("guard")
         start, end = span_of(body[0]).start, span_of(body[-1]).end
         inner = self._body(body, None, only_assistant=True)
-        quote = '"' if self.source.text.count('"') > self.source.text.count("'") else "'"
+        like = accessor if "'" in accessor or '"' in accessor else self.source.text
+        quote = '"' if like.count('"') > like.count("'") else "'"
         opening = before(self.source, start, f"if {accessor} == {quote}assistant{quote}")
         closing = behind(self.source, end, "endif", start)
         right = "-%}" if "-%}" in opening else "%}"

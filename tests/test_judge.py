@@ -1,0 +1,128 @@
+"""The judge refutes every wrong placement and accepts the right ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from templatefix.judge import judge
+from templatefix.model import Claim, Verdict
+from tests.conftest import fixture
+
+RIGHT = """\
+{%- for message in messages %}
+    {%- if message.role == 'assistant' %}
+        {{- '<|assistant|>' }}
+        {%- generation %}
+        {{- message.content }}
+        {{- '<|end|>' }}
+        {%- endgeneration %}
+        {{- '\\n' }}
+    {%- else %}
+        {{- '<|' + message.role + '|>' + message.content + '<|end|>\\n' }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|assistant|>' }}
+{%- endif %}
+"""
+OPEN, CLOSE = "        {%- generation %}\n", "        {%- endgeneration %}\n"
+HEADER = "        {{- '<|assistant|>' }}\n"
+STOP = "        {{- '<|end|>' }}\n"
+NEWLINE = "        {{- '\\n' }}\n"
+USER = "        {{- '<|' + message.role + '|>' + message.content + '<|end|>\\n' }}\n"
+
+WRONG = {
+    "no marker": RIGHT.replace(OPEN, "").replace(CLOSE, ""),
+    "header trained": RIGHT.replace(HEADER + OPEN, OPEN + HEADER),
+    "end of turn outside": RIGHT.replace(STOP + CLOSE, CLOSE + STOP),
+    "newline trained": RIGHT.replace(CLOSE + NEWLINE, NEWLINE + CLOSE),
+    "only the end of turn": RIGHT.replace(OPEN, "").replace(STOP, OPEN + STOP),
+    "user trained": RIGHT.replace(USER, OPEN + USER + CLOSE),
+    "users trained too": RIGHT.replace(OPEN, "")
+    .replace(CLOSE, "")
+    .replace("{%- for", "{%- generation %}{%- for")
+    .replace("{%- endfor %}", "{%- endfor %}{%- endgeneration %}"),
+    "last turn only": RIGHT.replace(OPEN, "        {%- if loop.last %}{%- generation %}\n").replace(
+        CLOSE,
+        "        {%- endgeneration %}{%- else %}{{- message.content + '<|end|>' }}{%- endif %}\n",
+    ),
+    "in a set block": RIGHT.replace(HEADER, "        {%- set turn %}\n" + HEADER).replace(
+        CLOSE, CLOSE + "        {%- endset %}\n        {{- turn }}\n"
+    ),
+}
+
+
+def test_the_right_placement_holds() -> None:
+    verdict = judge(RIGHT, original=WRONG["no marker"])
+    assert verdict.outcome == "holds"
+    assert verdict.proven
+    assert {check.claim for check in verdict.checks} == set(Claim)
+    assert "header outside" in verdict.policy
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_every_wrong_placement_fails(name: str) -> None:
+    verdict = judge(WRONG[name], original=WRONG["no marker"])
+    assert verdict.outcome == "fails"
+    assert verdict.blame is not None
+
+
+def test_a_leak_is_named() -> None:
+    verdict = judge(WRONG["user trained"])
+    leaks = [check for check in verdict.checks if check.claim is Claim.NO_LEAK and check.outcome == "fails"]
+    assert leaks
+    assert leaks[0].actual == "Quince1 spoke of resu1 today."
+
+
+def test_transformers_counts_wrongly_in_a_set_block() -> None:
+    verdict = judge(WRONG["in a set block"])
+    assert verdict.of(Claim.TRACKER_TRUE) == "fails"
+
+
+@pytest.mark.parametrize(
+    "change", [("<|end|>", "<|stop|>"), ("message.content }}", "message.content | upper }}")]
+)
+def test_another_text_fails(change: tuple[str, str]) -> None:
+    verdict = judge(RIGHT.replace(*change), original=WRONG["no marker"])
+    assert verdict.of(Claim.SAME_TEXT) == "fails"
+    assert not verdict.proven
+
+
+def test_a_patch_that_renders_what_the_original_refuses_fails() -> None:
+    strict = WRONG["no marker"].replace(
+        "{%- for", "{%- if tools %}{{ raise_exception('no') }}{% endif %}{%- for"
+    )
+    verdict = judge(RIGHT, original=strict)
+    assert verdict.of(Claim.SAME_TEXT) == "fails"
+
+
+@pytest.mark.parametrize(
+    "source", ["{{ raise_exception('never') }}", "{{ messages[0].absent.key }}", "nothing"]
+)
+def test_nothing_judged_is_undecided(source: str) -> None:
+    verdict = judge(source)
+    assert verdict.outcome == "undecided"
+    assert verdict.blame is not None
+    assert verdict.blame.detail
+
+
+def test_an_empty_verdict_is_undecided() -> None:
+    assert Verdict().outcome == "undecided"
+
+
+def test_outputs_that_no_probe_reached_are_noted() -> None:
+    source = RIGHT.replace(STOP, "        {{- '<odd>' if message.oddity }}\n" + STOP)
+    assert judge(source).notes == ()
+    source = RIGHT.replace(STOP, "        {%- if message.oddity %}{{- '<odd>' }}{%- endif %}\n" + STOP)
+    assert "line 6" in judge(source).notes[0]
+
+
+def test_a_template_that_closes_no_turn_is_noted() -> None:
+    source = fixture("no_terminator").replace(
+        "'Assistant: ' + message.content + '\\n' }}",
+        "'Assistant: ' }}{% generation %}{{ message.content }}{% endgeneration %}{{ '\\n' }}",
+    )
+    verdict = judge(source)
+    assert verdict.outcome == "holds"
+    assert len(verdict.notes) == 1
+    assert "does not teach the model to stop" in verdict.notes[0]

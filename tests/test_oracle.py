@@ -1,0 +1,87 @@
+"""What is owed, written down by hand for our own templates."""
+
+from __future__ import annotations
+
+import pytest
+
+from templatefix.oracle import Owed, Undecided, expect
+from templatefix.oracle.views import whole
+from templatefix.probes import MATRIX, PLACEHOLDERS
+from templatefix.render import Renderer
+from tests.conftest import fixture
+
+A1, A2 = "Tamsin1 spoke of tnatsissa1 today.", "Tamsin2 spoke of tnatsissa2 today."
+R1, R2 = "Pondering1 the gnihtam1 of it.", "Pondering2 the gnihtam2 of it."
+CALL = '<call>weather_at {"place": "Ossory1x0"}</call>'
+
+
+def owed(source: str, probe: str) -> list[str | None]:
+    """The owed text of each turn at its widest; `None` where undecided."""
+    found = next(each for each in expect(Renderer(source, PLACEHOLDERS), MATRIX) if each.probe.name == probe)
+    assert found.text is not None
+    return [
+        found.text[min(turn.starts) : min(turn.ends)] if isinstance(turn, Owed) else None
+        for turn in found.turns
+    ]
+
+
+@pytest.mark.parametrize(
+    ("template", "probe", "texts"),
+    [
+        ("branches", "two turns", [f"{A1}<|end|>", f"{A2}<|end|>"]),
+        ("branches", "empty answer", ["<|end|>", "Tamsin9 spoke of tnatsissa9 today.<|end|>"]),
+        ("branches", "whitespace at the edges", [f" {A1}\n<|end|>", f" {A2}\n<|end|>"]),
+        ("literal_split", "two turns", [f"{A1}<|probe-eos|>", f"{A2}<|probe-eos|>"]),
+        ("raw_text", "two turns", [f"{A1}</bot>", f"{A2}</bot>"]),
+        ("generic_role", "ends with the user", [f"{A1}<|im_end|>", f"{A2}<|im_end|>"]),
+        ("no_prompt", "two turns", [f" {A1}<|probe-eos|>", f" {A2}<|probe-eos|>"]),
+        ("no_prompt", "two answers in a row", [f" {A1}<|probe-eos|>", f" {A2}<|probe-eos|>"]),
+        ("eos_after_loop", "two turns", [f"{A1}<|end|>", f"{A2}<|end|>"]),
+        (
+            "stripped_thinking",
+            "reasoning field, two turns",
+            [f"{A1}<|im_end|>", f"<think>\n{R2}\n</think>\n\n{A2}<|im_end|>"],
+        ),
+        ("no_terminator", "two turns", [A1, A2]),
+        ("tool_calls", "call at the end", [f"{CALL}<|stop|>"]),
+        ("tool_calls", "tool call with reasoning", [f"<think>{R1}</think>\n{CALL}<|stop|>", f"{A2}<|stop|>"]),
+        ("last_turn_differs", "one turn", [f"{A1}<|return|>"]),
+        ("last_turn_differs", "two turns", [None, f"{A2}<|return|>"]),
+        ("judge_model", "one turn", [None]),
+    ],
+)
+def test_owed_text(template: str, probe: str, texts: list[str | None]) -> None:
+    found = owed(fixture(template), probe)
+    assert found[: len(texts)] == texts
+
+
+def test_a_prefill_may_stand_on_either_side() -> None:
+    found = expect(Renderer(fixture("stripped_thinking"), PLACEHOLDERS), MATRIX)
+    off = next(each for each in found if each.probe.name == "thinking off")
+    assert off.text is not None
+    last = off.turns[-1]
+    assert isinstance(last, Owed)
+    assert {off.text[start : min(last.ends)] for start in last.starts} == {
+        f"<think>\n\n</think>\n\n{A2}<|im_end|>",
+        f"{A2}<|im_end|>",
+    }
+
+
+def test_undecided_has_a_reason() -> None:
+    turns = expect(Renderer(fixture("judge_model"), PLACEHOLDERS), MATRIX)[0].turns
+    assert isinstance(turns[0], Undecided)
+    assert "add_generation_prompt" in turns[0].reason
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "cut", "expected"),
+    [
+        ("a<|im_start|>user", "a<|im_start|>assistant", 13, 13),
+        ("a<|end|>", "a<|user|>", 3, 1),
+        ("yes sir", "yes sire", 7, 4),
+        ("end</s><s>", "end</s>", 7, 7),
+        ("[INST]", "[INTO]", 3, 0),
+    ],
+)
+def test_a_cut_falls_between_tokens(text: str, other: str, cut: int, expected: int) -> None:
+    assert whole(text, cut, other) == expected

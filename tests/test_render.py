@@ -1,0 +1,116 @@
+"""Our renders are those of transformers, over real templates and conversations."""
+
+from __future__ import annotations
+
+import pytest
+
+from templatefix.errors import RenderError, SyntaxProblem
+from templatefix.judge.tracker import tracked
+from templatefix.model import Rendered
+from templatefix.probes import MATRIX, PLACEHOLDERS
+from templatefix.render import Renderer, Tracer, render
+from templatefix.syntax import parse
+from tests.conftest import corpus
+
+ASK = [{"role": "user", "content": "Hi"}]
+
+
+def attempt(source: str, index: int) -> tuple[Rendered | None, Rendered | None]:
+    probe = MATRIX[index]
+    try:
+        ours: Rendered | None = Renderer(source, PLACEHOLDERS).render(probe.messages, **probe.arguments)
+    except RenderError:
+        ours = None
+    try:
+        theirs: Rendered | None = tracked(source, probe, PLACEHOLDERS)
+    except RenderError:
+        theirs = None
+    return ours, theirs
+
+
+def test_renders_as_transformers_does() -> None:
+    printed = raised = 0
+    # Each template meets some probes, each probe some templates; all pairs take a minute, see CONTRIBUTING.
+    for number, source in enumerate(corpus().values()):
+        for index in range(number % 7, len(MATRIX), 7):
+            ours, theirs = attempt(source, index)
+            assert (ours is None) == (theirs is None)
+            assert ours is None or theirs is None or ours.text == theirs.text
+            printed, raised = printed + (ours is not None), raised + (ours is None)
+    assert printed > 3000
+    assert raised > 300
+
+
+def test_pieces_add_up_and_name_their_message() -> None:
+    traced = 0
+    for source in list(corpus().values())[::9]:
+        tracer, renderer = Tracer(parse(source), PLACEHOLDERS), Renderer(source, PLACEHOLDERS)
+        for probe in MATRIX[:3]:
+            try:
+                rendered = renderer.render(probe.messages, **probe.arguments)
+            except RenderError:
+                continue
+            trace = tracer.run(probe.messages, **probe.arguments)
+            assert trace.text == rendered.text
+            assert "".join(piece.span.of(trace.text) for piece in trace.pieces) == trace.text
+            traced += 1
+    assert traced > 150
+
+
+def test_a_piece_knows_the_operand_and_the_message() -> None:
+    source = parse("{% for m in messages[::-1] %}{{ '<' + m.content + '>' }}{% endfor %}")
+    messages = [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]
+    trace = Tracer(source, {}).run(messages)
+    assert [(p.span.of(trace.text), p.atom, p.message) for p in trace.pieces] == [
+        ("<", 0, 1),
+        ("b", 1, 1),
+        (">", 2, 1),
+        ("<", 0, 0),
+        ("a", 1, 0),
+        (">", 2, 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x{% macro m() %}{% generation %}ab{% endgeneration %}{% endmacro %}y{{ m() }}z",
+        "x{% set s %}y{% generation %}ab{% endgeneration %}{% endset %}{{ s }}z",
+        "xy{% generation %}ab{% endgeneration %}z",
+    ],
+)
+def test_spans_are_true_in_buffered_scopes(source: str) -> None:
+    rendered = render(source, ASK)
+    assert [span.of(rendered.text) for span in rendered.spans] == ["ab"]
+
+
+def test_reasoning_reaches_the_template_under_every_name() -> None:
+    said = [{"role": "assistant", "content": "c", "reasoning": "r"}]
+    source = "{{ messages[0].reasoning_content + messages[0].thinking }}"
+    assert render(source, said).text == "rr"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("{{ messages[0].nothing.more }}", "UndefinedError"),
+        ("{{ raise_exception('not so') }}", "not so"),
+        ("{{ messages.__class__.__mro__ }}", "SecurityError|unsafe"),
+        ("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "longer than"),
+        ("{% for a in range(9999) %}{{ 'x' * 9999 }}{% endfor %}", "more than 2,000,000 characters"),
+        ("{{ 'x' * 999999999 }}", "more than 2,000,000 characters"),
+        ("{{ 9 ** 99999999 }}", "more than 2,000,000 characters"),
+        ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "recurs"),
+    ],
+)
+def test_a_template_that_fails_or_goes_over_its_limits(
+    source: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("templatefix.render.environment.MAX_SECONDS", 0.3)
+    with pytest.raises(RenderError, match=words):
+        render(source, ASK)
+
+
+def test_a_template_that_compiles_to_nonsense() -> None:
+    with pytest.raises(SyntaxProblem, match="invalid Python"):
+        render("{% for m in messages %}{% generation %}{% break %}{% endgeneration %}{% endfor %}", ASK)

@@ -1,0 +1,173 @@
+"""Positions: over every real template, each expression re-parses from its span to itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from jinja2 import nodes
+
+from templatefix.edits import Newlines
+from templatefix.errors import SyntaxProblem
+from templatefix.syntax import Source, is_generation, parse, same_without_markers, span_of, walk
+from templatefix.syntax.chain import atoms, cut
+from templatefix.syntax.parser import has_span
+from tests.conftest import corpus
+
+
+def loaded(source: Source) -> Iterator[nodes.Expr]:
+    """Expressions that are read; names that are assigned to are none."""
+    for node, _ in walk(source.tree):
+        target = isinstance(node, nodes.NSRef) or getattr(node, "ctx", "load") != "load"
+        if (
+            isinstance(node, nodes.Expr)
+            and has_span(node)
+            and not isinstance(node, nodes.TemplateData)
+            and not target
+        ):
+            yield node
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_expressions_reparse_from_their_spans(part: int) -> None:
+    seen: dict[str, nodes.Expr] = {}
+    counted = 0
+    for source in list(corpus().values())[part::8]:
+        parsed = parse(source)
+        for expression in loaded(parsed):
+            code = span_of(expression).of(parsed.text)
+            if code not in seen:
+                again = parse(f"{{{{ {code} }}}}").tree.body[0]
+                assert isinstance(again, nodes.Output)
+                seen[code] = again.nodes[0]
+            assert seen[code] == expression, code
+            counted += 1
+    assert counted > 10_000
+
+
+def test_statements_and_data_stand_where_they_say() -> None:
+    for source in corpus().values():
+        parsed = parse(source)
+        assert Newlines.of(source).apply([]) == source
+        for node, above in walk(parsed.tree):
+            if isinstance(node, nodes.TemplateData):
+                assert span_of(node).of(parsed.text) == node.data
+            elif isinstance(node, nodes.Stmt) and has_span(node):
+                text = span_of(node).of(parsed.text)
+                data = isinstance(node, nodes.Output) and isinstance(node.nodes[0], nodes.TemplateData)
+                assert data or (text[:2], text[-2:]) in (("{%", "%}"), ("{{", "}}")), text
+            elif isinstance(node, nodes.Stmt):
+                assert isinstance(node, nodes.If) and isinstance(above[-1], nodes.If), (
+                    "only an elif has no span"
+                )
+
+
+def test_every_expression_that_stands_alone_has_a_span() -> None:
+    parsed = parse("{{ (a + b) * -c ** 2 | f(x=1) is not y and d[1:2].e or [1, (2,)] if g else {'k': h()} }}")
+    without = {
+        type(node).__name__
+        for node, _ in walk(parsed.tree)
+        if isinstance(node, nodes.Expr) and not has_span(node)
+    }
+    assert without <= {"Slice", "Test"}  # `is not` makes a test that has no text of its own
+
+
+@pytest.mark.parametrize(
+    ("code", "count"),
+    [
+        ("'a' + b + 'c'", 3),
+        ("'a' ~ b ~ c", 3),
+        ("a ~ b", 2),
+        ("a + b", 1),  # may be a sum of numbers
+        ("'a' + (b + 'c')", 2),
+        ("('a' + b)", 2),
+        ("'a' + b * 2 + c | trim", 3),
+        ("'a' + b if c else d", 1),
+        ("('a' + b) | trim", 1),
+        ("'a' + b == c", 1),
+    ],
+)
+def test_chains_are_taken_apart(code: str, count: int) -> None:
+    source = parse(f"{{{{ {code} }}}}")
+    output = source.tree.body[0]
+    assert isinstance(output, nodes.Output)
+    assert len(atoms(output.nodes[0], source.text)) == count
+
+
+@pytest.mark.parametrize(
+    ("literal", "offset", "head", "tail"),
+    [
+        (r"'ab\ncd'", 3, r"ab\n", "cd"),
+        (r"'a\u0041b'", 2, r"a\u0041", "b"),
+        ('"it\'s"', 2, "it", "'s"),
+        ("'a\nb'", 2, "a\n", "b"),
+    ],
+)
+def test_literals_are_cut_in_their_own_spelling(literal: str, offset: int, head: str, tail: str) -> None:
+    text = f"{{{{ {literal} }}}}"
+    source = parse(text)
+    output = source.tree.body[0]
+    assert isinstance(output, nodes.Output)
+    span = span_of(output.nodes[0])
+    where = cut(span, source.text, offset)
+    assert where is not None
+    assert (text[span.start + 1 : where], text[where : span.end - 1]) == (head, tail)
+
+
+def test_adjacent_literals_are_not_cut() -> None:
+    source = parse("{{ 'ab' 'cd' }}")
+    output = source.tree.body[0]
+    assert isinstance(output, nodes.Output)
+    assert cut(span_of(output.nodes[0]), source.text, 1) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("a{{ x }}b", "a{% generation %}{{ x }}{% endgeneration %}b", True),
+        ("{{ 'a' + x + 'b' }}", "{{ 'a' + x }}{% generation %}{{ 'b' }}{% endgeneration %}", True),
+        ("{{ 'a' + x }}", "{{ 'a' }}{% generation %}{{ '' + x }}{% endgeneration %}", True),
+        ("{{ 'a' + x }}", "{{ 'a' }}{% generation %}{{ x }}{% endgeneration %}", False),  # `none` would print
+        ("{{ 'a' ~ x }}", "{{ 'a' }}{{ '' + x }}", False),  # a number would raise
+        ("{{ 'a' ~ x + 'b' }}", "{{ 'a' }}{{ x + 'b' }}", False),
+        ("{{ x }}\n", "{% generation %}{{ x }}{% endgeneration %}\n", True),
+        (
+            "{{ x }}\ny",
+            "{% generation %}{{ x }}{% endgeneration %}\ny",
+            False,
+        ),  # trim_blocks eats the newline
+        ("  {{ x }}", "  {% generation %}{{ x }}{% endgeneration %}", False),  # lstrip_blocks eats the spaces
+        ("{{ x }}", "{% if a %}{% generation %}{{ x }}{% endgeneration %}{% else %}{{ x }}{% endif %}", True),
+        ("{{ x }}", "{% if a %}{{ x }}{% endif %}", False),
+        ("{{ x }}", "{% if a %}{{ x }}{% elif b %}{{ y }}{% else %}{{ x }}{% endif %}", False),
+        ("{% for a in b %}{{ a }}{% endfor %}", "{% for a in b if c %}{{ a }}{% endfor %}", False),
+        ("{% set a = 1 %}", "{% set a = 2 %}", False),
+    ],
+)
+def test_same_program_without_markers(one: str, other: str, same: bool) -> None:
+    assert same_without_markers(parse(one), parse(other)) is same
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "words"),
+    [
+        ("a\n{% if %}", 2, "Expected an expression"),
+        ("{{ 'a }}", 1, "unexpected char"),
+        ("{% for a in b %}", 1, "endfor"),
+    ],
+)
+def test_a_template_that_does_not_parse_names_line_and_words(source: str, line: int, words: str) -> None:
+    with pytest.raises(SyntaxProblem, match=words) as caught:
+        parse(source, where="here.jinja")
+    assert caught.value.line == line
+    assert f"here.jinja:{line}" in str(caught.value)
+
+
+def test_deep_nesting_is_an_error_not_a_crash() -> None:
+    with pytest.raises(SyntaxProblem, match="nested too deeply"):
+        parse("{{ " + "(" * 20_000 + "1" + ")" * 20_000 + " }}")
+
+
+def test_generation_is_parsed_as_a_block() -> None:
+    tree = parse("{%- generation -%}{{ x }}{% endgeneration %}").tree
+    assert [is_generation(node) for node in tree.body] == [True]
