@@ -44,7 +44,9 @@ def command(
         from templatefix.report import json_
 
         print(json_.dump(schema.outcomes(outcomes)), end="")
-    _ship(targets, changes, in_place=in_place, output=output, show=not check and form is Format.TEXT)
+    elif not (check or in_place or output):
+        print("".join(outcome.diff() for outcome in outcomes), end="")
+    _ship(targets, changes, in_place=in_place, output=output)
     if check and form is Format.TEXT:
         from templatefix.report.verdict import write_counts
 
@@ -70,16 +72,11 @@ def _fixed(template: Template, check: bool, form: Format, quiet: bool) -> Outcom
     return outcome
 
 
-def _ship(
-    targets: list[str], changes: list[Change], *, in_place: bool, output: Path | None, show: bool
-) -> None:
+def _ship(targets: list[str], changes: list[Change], *, in_place: bool, output: Path | None) -> None:
     from templatefix import sources
 
-    if output is not None:
-        if changes:
-            hint(f"written: {sources.write_to(output, targets[0], changes)}")
+    if output is not None and changes:
+        hint(f"written: {sources.write_to(output, targets[0], changes)}")
     elif in_place:
         for path in sources.write_back(changes):
             hint(f"written: {path}")
-    elif show:
-        print(sources.diff(changes), end="")

@@ -7,6 +7,7 @@ from templatefix.cli.exits import Exit
 from templatefix.cli.fix import InPlace, Out
 from templatefix.cli.options import Targets, hint
 from templatefix.errors import UsageError
+from templatefix.model import unified_diff
 
 
 def command(targets: Targets, in_place: InPlace = False, output: Out = None) -> Exit:
@@ -24,5 +25,6 @@ def command(targets: Targets, in_place: InPlace = False, output: Out = None) -> 
         for path in sources.write_back(changes):
             hint(f"written: {path}")
     else:
-        print(sources.diff(changes), end="")
+        for template, after in changes:
+            print(unified_diff(template.source, after, template.label, template.label), end="")
     return Exit.FINE
