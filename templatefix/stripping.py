@@ -49,4 +49,5 @@ def _removal(source: Source, tag: Span) -> Edit:
     )
     if alone:
         return Edit(Span(line_start, line_end + 1), "")
-    return Edit(tag, "")
+    trimmed = text.startswith("\n", tag.end) and not text.endswith("-%}", 0, tag.end)  # by trim_blocks
+    return Edit(Span(tag.start, tag.end + trimmed), "")

@@ -1,0 +1,86 @@
+"""Real templates and real tokenizers, end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import templatefix
+from templatefix.fixing import fix
+from templatefix.model import Template
+from templatefix.syntax import is_generation, parse, walk
+from tests.conftest import corpus
+
+
+def marked(source: str) -> bool:
+    return any(is_generation(node) for node, _ in walk(parse(source).tree))
+
+
+TRL = {name: source for name, source in corpus().items() if name.startswith("trl/")}
+ORIGINALS = sorted(name for name, source in TRL.items() if not marked(source))
+# What today's patcher refuses; a name leaves this set when it learns the shape, and none may come in.
+REFUSED = {
+    "trl/diffusion_gemma",
+    "trl/gemma4",
+    "trl/gemma4_v3",
+    "trl/gemma4_v4",
+    "trl/gemma4_v5",
+    "trl/gptoss",
+    "trl/muse_glimmer",
+}
+
+
+def test_there_are_38_unmarked_originals() -> None:
+    assert len(ORIGINALS) == 38
+    assert set(ORIGINALS) > REFUSED
+
+
+@pytest.mark.parametrize("name", ORIGINALS)
+def test_trl_original(name: str) -> None:
+    outcome = fix(Template.from_source(TRL[name]))
+    assert outcome.status == ("refused" if name in REFUSED else "patched"), outcome.reason
+    if outcome.status == "refused":
+        assert outcome.reason
+        assert outcome.after == outcome.before
+    else:
+        assert outcome.verdict.outcome == "holds"
+        assert fix(Template.from_source(outcome.after)).status == "correct"
+        assert templatefix.strip(Template.from_source(outcome.after))
+
+
+MASKED = {
+    "qwen-2.5": "Two.<|im_end|>Four.<|im_end|>",
+    "qwen-3": "Two.<|im_end|><think>\n\n</think>\n\nFour.<|im_end|>",
+    "qwen-3.5": "Two.<|im_end|><think>\n\n</think>\n\nFour.<|im_end|>",
+    "deepseek-v3": "Two.<｜end▁of▁sentence｜>Four.<｜end▁of▁sentence｜>",
+    "minimax-m3": "</mm:think>Two.[e~[</mm:think>Four.[e~[",
+}
+
+
+@pytest.mark.parametrize("model", MASKED)
+def test_a_real_tokenizer_trains_on_the_answers_alone(
+    model: str, real_tokenizer: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    from transformers import PreTrainedTokenizerFast
+
+    from templatefix import sources
+
+    folder = real_tokenizer(model)
+    outcomes = templatefix.fix_all(folder)
+    assert [outcome.status for outcome in outcomes] == ["patched"], outcomes[0].reason
+    sources.write_back([(outcome.template, outcome.after) for outcome in outcomes])
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    chat = [
+        {"role": "user", "content": "What is 1 + 1?"},
+        {"role": "assistant", "content": "Two."},
+        {"role": "user", "content": "And 2 + 2?"},
+        {"role": "assistant", "content": "Four."},
+    ]
+    encoded = tokenizer.apply_chat_template(chat, return_dict=True, return_assistant_tokens_mask=True)
+    trained = [
+        token for token, mask in zip(encoded["input_ids"], encoded["assistant_masks"], strict=True) if mask
+    ]
+    assert tokenizer.decode(trained) == MASKED[model]
