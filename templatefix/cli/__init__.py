@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from templatefix.cli.app import app
+from templatefix.cli.app import build
 from templatefix.cli.exits import guarded
 
 __all__ = ["main"]
@@ -16,4 +16,5 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments (`list[str]`, *optional*): Words after the program's name; `sys.argv[1:]` if `None`.
     """
-    sys.exit(guarded(lambda: app(args=arguments, standalone_mode=False)))
+    words = sys.argv[1:] if arguments is None else arguments
+    sys.exit(guarded(lambda: build(words)(args=words, standalone_mode=False)))

@@ -1,20 +1,14 @@
-"""The command tree."""
+"""The command tree, built as far as it is needed: typer prepares every parameter of every command it is given."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib import import_module
+
 import typer
 
-from templatefix.cli import audit, demo, explain, fix, patches, rules, strip, verify
-
-app = typer.Typer(
-    name="templatefix",
-    help="Audit, patch and prove the generation markers of chat templates before you train.",
-    epilog="Exit codes: 0 fine; 1 findings, refuted or refused; 2 usage; 3 unreadable input; 4 undecided.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+COMMANDS = ("audit", "verify", "fix", "strip", "rules", "explain", "demo", "patches")
+"""One thin module of this package each: its `command`, or its `app` for a group."""
 
 
 def _version(asked: bool) -> None:
@@ -25,16 +19,32 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Print the version."
-    ),
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
     pass
 
 
-for _module in (audit, verify, fix, strip, rules, explain, demo):
-    _name = _module.__name__.rpartition(".")[2]
-    app.command(_name)(_module.command)
-app.add_typer(patches.app, name="patches")
+def build(arguments: Sequence[str]) -> typer.Typer:
+    """Return the command line, with just the command that `arguments` name if they begin with one.
+
+    Args:
+        arguments (`Sequence[str]`): The words after the program's name.
+    """
+    app = typer.Typer(
+        name="templatefix",
+        help="Audit, patch and prove the generation markers of chat templates before you train.",
+        epilog="Exit codes: 0 fine; 1 findings, refuted or refused; 2 usage; 3 unreadable input; 4 undecided.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_options)
+    for name in arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS:
+        module = import_module(f"templatefix.cli.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name)(module.command)
+    return app
