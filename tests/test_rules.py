@@ -255,7 +255,43 @@ class TestScopes:
         ] == ["GEN004"]
 
 
+class TestUnbalanced:
+    @pytest.mark.parametrize(
+        ("opening", "closing"),
+        [
+            ("if a", "endif"),
+            ("for i in a", "endfor"),
+            ("macro f()", "endmacro"),
+            ("call f()", "endcall"),
+            ("filter upper", "endfilter"),
+            ("with", "endwith"),
+            ("block b", "endblock"),
+            ("autoescape false", "endautoescape"),
+        ],
+    )
+    def test_marker_across_the_end_of_a_block(self, opening: str, closing: str) -> None:
+        source = f"{{% {opening} %}}{{% generation %}}{{% {closing} %}}{{% endgeneration %}}"
+        (finding,) = check(source)
+        assert finding.code == "GEN008" and finding.span.of(source) == "{% generation %}"
+        assert f"not closed before `{closing}`" in finding.message
+
+    @pytest.mark.parametrize("middle", ["else", "elif b"])
+    def test_marker_across_branches(self, middle: str) -> None:
+        (finding,) = check(
+            f"{{% if a %}}{{% generation %}}{{% {middle} %}}{{% endgeneration %}}{{% endif %}}"
+        )
+        assert f"not closed before `{middle.split()[0]}`" in finding.message
+
+    def test_a_variant_that_does_not_parse_beside_one_that_does(self) -> None:
+        pair = [Template("{% generation %}{{ a }}", name="rag"), Template("{{ a }}")]
+        assert [each.code for each in rules.check(pair)] == ["GEN008", "GEN001"]
+        assert [each.code for each in rules.check(pair[::-1])] == ["GEN001", "GEN008"]
+
+
 class TestCheck:
+    def test_loop_control_without_any_loop_is_no_matter_of_markers(self) -> None:
+        assert check("{% generation %}a{% break %}{% endgeneration %}") == ()
+
     def test_order_and_places(self) -> None:
         one = Template("{# {% generation %} #}\r\n{% for m in messages %}\r\n{{ m }}{% endfor %}", name="one")
         findings = rules.check([one, Template("{{ messages }}", name="two")])
@@ -287,6 +323,7 @@ class TestCheck:
 
         assert codes(Template(marked), Template(plain, name="tool_use")) == ["GEN009"]
         assert codes(Template(marked, effective=False), Template(plain)) == ["GEN009"]
+        assert codes(Template(marked), Template(plain, effective=False)) == ["GEN009"]
         assert codes(Template(marked), Template(plain)) == ["GEN001"], "two models, not two variants"
         assert codes(Template(plain), Template(plain, name="tool_use")) == ["GEN001", "GEN001"]
 

@@ -10,7 +10,8 @@ from jinja2 import nodes
 
 from templatefix.errors import RenderError
 from templatefix.model import Conversation, Span
-from templatefix.render.environment import Environment, Renderer, split_marks, with_reasoning
+from templatefix.render.environment import Environment
+from templatefix.render.renderer import Renderer, split_marks, with_reasoning
 from templatefix.syntax import Source, is_generation, parse, walk
 from templatefix.syntax.chain import atoms
 

@@ -41,6 +41,8 @@ def check(subject: Subject) -> Iterator[Hit]:
             )
 
 
+_SET = "{% generation %}a{% set x = '1' %}{% endgeneration %}"
+
 RULE = Rule(
     "GEN004",
     "name-set-inside-read-after",
@@ -64,6 +66,9 @@ RULE = Rule(
             Case(
                 "{% generation %}{% for m in messages %}{% set x = m %}{% endfor %}{% endgeneration %}{{ x }}"
             ),
+            Case(f"{_SET}{{% if a %}}{{% set x = 2 %}}{{% else %}}{{% set x = 3 %}}{{% endif %}}{{{{ x }}}}"),
+            Case(f"{_SET}{{% for x in messages if x %}}{{{{ x }}}}{{% endfor %}}"),
+            Case(f"{_SET}{{% macro f(x) %}}{{{{ x }}}}{{% endmacro %}}{{{{ f(a) }}}}"),
         ),
         bad=(
             Case(
@@ -86,6 +91,18 @@ RULE = Rule(
                 "{% generation %}{{ t }}{% endgeneration %}",
                 underlined=("t",),
             ),
+            Case(
+                f"{_SET}{{% generation %}}{{% set x = 2 %}}b{{% endgeneration %}}{{{{ x }}}}",
+                underlined=("x",),
+            ),
+            Case(f"{_SET}{{% if not a %}}{{% set x = 2 %}}{{% endif %}}{{{{ x }}}}", underlined=("x",)),
+            Case(
+                f"{_SET}{{% if a %}}{{{{ b }}}}{{% else %}}{{% set x = 2 %}}{{% endif %}}{{{{ x }}}}",
+                underlined=("x",),
+            ),
+            Case(f"{_SET}{{% set x %}}{{{{ x }}}}{{% endset %}}{{{{ x }}}}", underlined=("x",)),
+            Case(f"{_SET}{{% for m in messages if x %}}{{{{ m }}}}{{% endfor %}}", underlined=("x",)),
+            Case(f"{_SET}{{% for x in x or [] %}}{{{{ x }}}}{{% endfor %}}", underlined=("x",)),
         ),
     ),
     check=check,

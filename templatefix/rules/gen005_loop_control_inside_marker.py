@@ -39,15 +39,13 @@ def check(subject: Subject) -> Iterator[Hit]:
 
 
 def _crosses(control: nodes.Node, above: Sequence[nodes.Node]) -> bool:
-    """Whether the first loop or function round `control` is a marker, and a loop stands round that."""
+    """Whether a marker stands between `control` and the loop it is for."""
     crossed = False
     child = control
     for parent in reversed(above):
         if is_generation(parent):
             crossed = True
-        elif isinstance(parent, nodes.Macro | nodes.CallBlock):
-            return False  # wrong without any marker
-        elif isinstance(parent, nodes.For) and child not in parent.else_:
+        elif isinstance(parent, nodes.For) and not any(each is child for each in parent.else_):
             return crossed
         child = parent
     return False

@@ -58,11 +58,7 @@ def _fix(subject: Subject, tag: Span) -> Fix | None:
 
 def _outside(lexemes: tuple[Lexeme, ...], tag: Span) -> list[tuple[str, str]]:
     """All that the parser sees of the text round a tag."""
-    return [
-        (lexeme.kind, lexeme.text)
-        for lexeme in lexemes
-        if lexeme.text and not tag.start <= lexeme.span.start < tag.end
-    ]
+    return [(lexeme.kind, lexeme.text) for lexeme in lexemes if not tag.start <= lexeme.span.start < tag.end]
 
 
 RULE = Rule(

@@ -89,7 +89,9 @@ def _needs(test: nodes.Node, value: bool) -> bool:
             expr=nodes.Name(name=name), ops=[nodes.Operand(op="eq", expr=nodes.Const(value=True))]
         ):
             return value and name == _FLAG
-        case nodes.Test(node=nodes.Name(name=name), name="true") | nodes.Filter(node=nodes.Name(name=name)):
+        case nodes.Test(node=nodes.Name(name=name), name="true"):
+            return value and name == _FLAG
+        case nodes.Filter(node=nodes.Name(name=name), name="default", args=[_]):
             return value and name == _FLAG
     return False
 
@@ -108,6 +110,18 @@ RULE = Rule(
             Case(
                 "{% if not add_generation_prompt %}{% generation %}{{ a }}{% endgeneration %}"
                 "{% elif tools %}{{ b }}{% endif %}"
+            ),
+            Case(
+                "{% if a is true or a == true or a | default(b) %}{% elif b %}"
+                "{% generation %}{{ a if b else '' }}{% endgeneration %}{% endif %}"
+            ),
+            Case(
+                "{% if add_generation_prompt == true or add_generation_prompt is true or "
+                "add_generation_prompt | default(false) %}A:{% else %}"
+                "{% generation %}{{ a }}{% endgeneration %}{% endif %}"
+            ),
+            Case(
+                "{% if add_generation_prompt == false %}{% generation %}{{ a }}{% endgeneration %}{% endif %}"
             ),
             Case(
                 "{% if add_generation_prompt %}A:{% else %}"
@@ -137,6 +151,13 @@ RULE = Rule(
                 "{% if not add_generation_prompt or not a %}{% elif b %}"
                 "{% if b %}{% generation %}A:{% endgeneration %}{% endif %}{% endif %}"
                 "{% if a %}{% elif add_generation_prompt is true %}"
+                "{% generation %}B:{% endgeneration %}{% endif %}",
+                underlined=("{% generation %}", "{% generation %}"),
+            ),
+            Case(
+                "{% if not a %}{% elif not add_generation_prompt %}{% else %}"
+                "{% generation %}A:{% endgeneration %}{% endif %}"
+                "{% if not add_generation_prompt %}{% elif not a %}{% else %}"
                 "{% generation %}B:{% endgeneration %}{% endif %}",
                 underlined=("{% generation %}", "{% generation %}"),
             ),

@@ -107,6 +107,11 @@ RULE = Rule(
                 "{% if a %}{% endgeneration %}{% endif %}{% endgeneration %}",
                 underlined=("{% generation %}", "{% generation %}", "{% endgeneration %}"),
             ),
+            Case(
+                "{% set x = 1 %}{% generation %}{% set y = 1 %}{% if a %}{{ a }}{% else %}{{ b }}{% endif %}"
+                "{% endgeneration %}{%- endgeneration %}",
+                underlined=("{%- endgeneration %}",),
+            ),
         ),
     ),
     check_broken=check_broken,

@@ -58,6 +58,14 @@ RULE = Rule(
                 "{% generation %}\n {# none #}{% set x = 1 %}\n {% endgeneration %}{{ x is defined }}",
                 underlined=("{% generation %}",),
             ),
+            Case(
+                "{{ a }}{% generation %}{% set x %}text{% endset %}{% endgeneration %}",
+                underlined=("{% generation %}",),
+            ),
+            Case(
+                "{{ a }}{% generation %}{% generation %}{% endgeneration %}{% endgeneration %}",
+                underlined=("{% generation %}", "{% generation %}"),
+            ),
         ),
     ),
     check=check,

@@ -85,6 +85,6 @@ def tags(lexemes: Sequence[Lexeme]) -> Iterator[Tag]:
     visible = [lexeme for lexeme in lexemes if lexeme.kind != "whitespace"]
     for before, lexeme in pairwise(visible):
         if before.kind == "block_begin":
-            start, name = before.span.start, lexeme.text if lexeme.kind == "name" else ""
+            start, name = before.span.start, lexeme.text
         if lexeme.kind == "block_end":
             yield Tag(name, Span(start, lexeme.delimiter.end))

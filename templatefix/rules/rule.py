@@ -69,14 +69,12 @@ class Hit:
     Args:
         span (`Span`): What to underline.
         message (`str`): What was found and why it matters, one or two sentences.
-        cure (`str`, *optional*): What to do; the rule's own cure where empty.
         severity (`Severity`, *optional*): Where it differs from the rule's.
         fix (`Fix`, *optional*): Edits that cure it.
     """
 
     span: Span
     message: str
-    cure: str = ""
     severity: Severity | None = None
     fix: Fix | None = None
 

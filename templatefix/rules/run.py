@@ -75,7 +75,7 @@ def _findings(rule: Rule, template: Template, text: str, hits: Iterable[Hit]) ->
             rule=rule.name,
             severity=hit.severity or rule.severity,
             message=hit.message,
-            cure=hit.cure or rule.cure,
+            cure=rule.cure,
             template=template,
             span=hit.span,
             line=line,

@@ -112,10 +112,8 @@ class Planner:
         whole = all(item.start is None and item.end is None for item in inner)
         if kinds == {"in"} and whole and not self._hazard(node):
             return Item(node, "in")
-        if "shared" in kinds and self.flat and accessor is not None and not isinstance(node, nodes.For):
+        if "shared" in kinds and self.flat and accessor is not None and self._accessor(node) is None:
             return Item(node, "shared")
-        if "shared" in kinds and self.flat and isinstance(node, nodes.For) and accessor is not None:
-            return Item(node, "shared" if self._accessor(node) is None else "enter")
         return Item(node, "enter")
 
     def _output(self, node: nodes.Output, only_assistant: bool) -> Item:
@@ -125,9 +123,8 @@ class Planner:
         if leaf is None or not owed:
             return Item(node, "out" if any(run.outside for run in runs) else "neutral")
         if any(run.foreign for run in runs):
-            if {run.role for run in owed} != {"assistant"} or any(
-                run.role == "assistant" for run in runs if run.foreign
-            ):
+            by_role = {run.role for run in owed} == {"assistant"}
+            if not by_role or any(run.role == "assistant" for run in runs if run.foreign):
                 raise CannotPlace(
                     f"{self._line(node)} prints owed text in some turns and other text in others"
                 )
@@ -137,8 +134,8 @@ class Planner:
         ends = ends or frozenset.intersection(*(run.loose_ends for run in owed))
         if not starts or not ends:
             raise CannotPlace(f"{self._line(node)} begins or ends the owed text at a place that varies")
-        whole_start, whole_end = Cut(0, 0) in starts, Cut(leaf.atoms, 0) in ends
-        return Item(node, "in", None if whole_start else max(starts), None if whole_end else min(ends))
+        start = None if Cut(0, 0) in starts else max(starts)
+        return Item(node, "in", start, None if Cut(leaf.atoms, 0) in ends else min(ends))
 
     def _line(self, node: nodes.Node) -> str:
         return f"line {self.source.position(span_of(node).start)[0]}"

@@ -1,0 +1,154 @@
+"""Render one conversation with one template, within limits, and find the true spans of its generation blocks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jinja2 import TemplateError, nodes
+
+from templatefix.errors import RenderError, SyntaxProblem
+from templatefix.model import Conversation, Rendered, Span
+from templatefix.render import environment as limits
+from templatefix.render.environment import CLOSE, OPEN, Environment, check_size
+
+
+class Renderer:
+    """A compiled chat template.
+
+    Args:
+        source (`str` or `jinja2.nodes.Template`): Jinja source, or a tree to compile as it is.
+        variables (`Mapping[str, str]`): Special tokens such as `bos_token`, as transformers passes them.
+        environment (`Environment`, *optional*): A subclass's instance, to render with more than the usual.
+
+    Raises:
+        SyntaxProblem: The template does not compile.
+    """
+
+    def __init__(
+        self,
+        source: str | nodes.Template,
+        variables: Mapping[str, Any],
+        environment: Environment | None = None,
+    ) -> None:
+        self.environment = environment or Environment()
+        self.variables = dict(variables)
+        try:
+            tree = self.environment.parse(source) if isinstance(source, str) else source
+            self.template = self.environment.from_string(_with_clocks(tree, self.environment))
+        except TemplateError as error:
+            raise SyntaxProblem(error.message or str(error), getattr(error, "lineno", 1)) from error
+        except SyntaxError as error:  # Jinja compiles to Python: `break` in a closure fails only there
+            raise SyntaxProblem(f"Jinja compiles it to invalid Python: {error.msg}", 1) from error
+
+    def render(
+        self,
+        messages: Conversation,
+        *,
+        tools: list[dict[str, Any]] | None = None,
+        add_generation_prompt: bool = False,
+        **options: Any,
+    ) -> Rendered:
+        """Render one conversation.
+
+        Args:
+            messages (`list[dict]`): The conversation.
+            tools (`list[dict]`, *optional*): JSON schemas of tools.
+            add_generation_prompt (`bool`): Whether to open an assistant turn at the end.
+            options: Further template variables, such as `enable_thinking`.
+
+        Returns:
+            [`Rendered`]: The text and the true spans of its generation blocks.
+
+        Raises:
+            RenderError: The template raised, or took too long, or printed too much.
+        """
+        chat = [with_reasoning(message) for message in messages]
+        text = "".join(self.generate(chat, tools, add_generation_prompt, options))
+        return split_marks(text)
+
+    def generate(
+        self,
+        chat: list[dict[str, Any]],
+        tools: list[dict[str, Any]] | None,
+        add_generation_prompt: bool,
+        options: Mapping[str, Any],
+    ) -> Iterator[str]:
+        """Yield the pieces of text that the template prints at its top level, marks included.
+
+        The dicts of `chat` reach the template as they are, so that a caller can tell them apart by identity.
+        """
+        values = {
+            "messages": chat,
+            "tools": tools,
+            "documents": None,
+            "add_generation_prompt": add_generation_prompt,
+            **self.variables,
+            **options,
+        }
+        self.environment.deadline = time.monotonic() + limits.MAX_SECONDS
+        size = 0
+        try:
+            for piece in self.template.generate(values):
+                size += len(piece)
+                check_size(size)
+                yield piece
+        except RenderError:
+            raise
+        except RecursionError as error:
+            raise RenderError("rendering recurses too deeply") from error
+        except Exception as error:
+            raise RenderError(f"{type(error).__name__}: {error}") from error
+
+
+def _with_clocks(tree: nodes.Template, environment: Environment) -> nodes.Template:
+    # Only loops can run long in a sandbox whose values are bounded, so each one watches the clock.
+    for loop in tree.find_all(nodes.For):
+        tick = nodes.EnvironmentAttribute("tick")
+        loop.iter = nodes.Call(tick, [loop.iter], [], None, None, lineno=loop.lineno)
+    tree.set_environment(environment)
+    return tree
+
+
+def with_reasoning(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of `message` with reasoning under all names, as `_alias_reasoning_fields` of transformers does."""
+    names = ("reasoning_content", "thinking", "reasoning")
+    reasoning = next((message[name] for name in names if message.get(name) is not None), None)
+    if reasoning is None:
+        return dict(message)
+    return {"thinking": reasoning, **message, "reasoning_content": reasoning}
+
+
+def split_marks(marked: str) -> Rendered:
+    """Take the marks of generation blocks out of a text, and return the spans between them.
+
+    Raises:
+        RenderError: The template printed a mark without its partner.
+    """
+    if OPEN not in marked and CLOSE not in marked:
+        return Rendered(marked)
+    text: list[str] = []
+    spans: list[Span] = []
+    open_at: list[int] = []
+    length = 0
+    for char in marked:
+        if char == OPEN:
+            open_at.append(length)
+        elif char == CLOSE:
+            if not open_at:
+                raise RenderError("the template takes generation blocks apart")
+            spans.append(Span(open_at.pop(), length))
+        else:
+            text.append(char)
+            length += 1
+    if open_at:
+        raise RenderError("the template takes generation blocks apart")
+    return Rendered("".join(text), tuple(sorted(spans)))
+
+
+def render(
+    source: str, messages: Conversation, variables: Mapping[str, Any] = {}, **options: Any
+) -> Rendered:
+    """Render one conversation with one template; see [`Renderer.render`]."""
+    return Renderer(source, variables).render(messages, **options)
