@@ -60,7 +60,8 @@ RULE = Rule(
                 underlined=("{% for message in messages %}",),
             ),
             Case(
-                "{%- set chat = messages[1:] -%}\n{% set kit = tools %}{%- for m in chat[::-1] -%}{% set n = m %}{% endfor %}"
+                "{%- set chat = messages[1:] -%}\n{% set kit = tools %}"
+                "{%- for m in chat[::-1] -%}{% set n = m %}{% endfor %}"
                 "{%- for tool in kit %}{{ tool }}{% endfor %}{%- for m in chat -%}{{ m }}{% endfor %}",
                 underlined=("{%- for m in chat -%}",),
             ),

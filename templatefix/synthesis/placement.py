@@ -7,15 +7,15 @@ from typing import Literal
 
 from jinja2 import nodes
 
-from templatefix.edits import apply
 from templatefix.model import Edit, Span
 from templatefix.render import leaves
 from templatefix.render.provenance import buffers
-from templatefix.syntax import Source, branches, parse, same_without_markers, span_of
+from templatefix.syntax import Source, branches, span_of
+from templatefix.synthesis.guard import guarded, role_accessor
 from templatefix.synthesis.outputs import Cut, Leaf
 from templatefix.synthesis.scope import jumps, read_after, stored
 from templatefix.synthesis.split import split
-from templatefix.synthesis.writing import CannotWrite, before, behind
+from templatefix.synthesis.writing import before, behind
 
 Kind = Literal["in", "out", "neutral", "enter", "shared"]
 OPEN, CLOSE = "generation", "endgeneration"
@@ -112,7 +112,12 @@ class Planner:
         whole = all(item.start is None and item.end is None for item in inner)
         if kinds == {"in"} and whole and not self._hazard(node):
             return Item(node, "in")
-        if "shared" in kinds and self.flat and accessor is not None and self._accessor(node) is None:
+        if (
+            "shared" in kinds
+            and self.flat
+            and accessor is not None
+            and role_accessor(self.source, node) is None
+        ):
             return Item(node, "shared")
         return Item(node, "enter")
 
@@ -167,7 +172,7 @@ class Planner:
             else:
                 close()
                 if item.kind == "enter":
-                    inner = self._accessor(item.node) or accessor
+                    inner = role_accessor(self.source, item.node) or accessor
                     for body in branches(item.node):
                         edits += self._body(body, inner, only_assistant=only_assistant)
         close()
@@ -193,54 +198,12 @@ class Planner:
             edits.append(Edit(Span(at_end, at_end), text))
         return edits
 
-    def _accessor(self, node: nodes.Node) -> str | None:
-        """How the body of a loop over messages reads a message's role, in the template's own words."""
-        if not isinstance(node, nodes.For) or not isinstance(node.target, nodes.Name):
-            return None
-        reads: list[nodes.Getattr | nodes.Getitem] = [
-            *node.find_all(nodes.Getattr),
-            *node.find_all(nodes.Getitem),
-        ]
-        for each in reads:
-            key = each.attr if isinstance(each, nodes.Getattr) else getattr(each.arg, "value", None)
-            named = isinstance(each.node, nodes.Name) and each.node.name == node.target.name
-            if key == "role" and named:
-                return span_of(each).of(self.source.text)
-        return None
-
     def _guard(self, body: list[nodes.Node], accessor: str | None) -> Edit:
-        """Print a stretch of statements twice: marked for the assistant, as it is for the others."""
         if accessor is None:
             raise CannotPlace(f"{self._line(body[0])} serves several roles and nothing there reads the role")
         self.methods.add("guard")
-        start, end = span_of(body[0]).start, span_of(body[-1]).end
         inner = self._body(body, None, only_assistant=True)
-        like = accessor if "'" in accessor or '"' in accessor else self.source.text
-        quote = '"' if like.count('"') > like.count("'") else "'"
-        opening = before(self.source, start, f"if {accessor} == {quote}assistant{quote}")
-        closing = behind(self.source, end, "endif", start)
-        right = "-%}" if "-%}" in opening else "%}"
-        middle = closing.replace("endif", "else").replace("-%}", "%}").replace("%}", right)
-        plain = self.source.text[start:end]
-        marked = apply(plain, [_moved(edit, -start) for edit in inner])
-        opened, closed = opening, middle + opening.partition("%}")[2]
-        for unit in _units(opening):
-            copies = [f"{unit}{each}".replace("\n", f"\n{unit}") for each in (marked, plain)]
-            edit = Edit(Span(start, end), f"{opened}{copies[0]}{closed}{copies[1]}{closing}")
-            if same_without_markers(self.source, parse(apply(self.source.text, [edit]))):
-                return edit
-        raise CannotWrite(f"a guard in {self._line(body[0])} would change the whitespace around it")
-
-
-def _units(opening: str) -> tuple[str, ...]:
-    """By what to indent what a guard encloses; by nothing where indentation may be printed."""
-    if opening.endswith("\t"):
-        return ("\t", "")
-    return ("    ", "") if opening.endswith(" ") else ("",)
-
-
-def _moved(edit: Edit, by: int) -> Edit:
-    return Edit(Span(edit.span.start + by, edit.span.end + by), edit.text)
+        return guarded(self.source, Span(span_of(body[0]).start, span_of(body[-1]).end), inner, accessor)
 
 
 def _neighbours(items: list[Item], shared: list[int]) -> list[tuple[int, int]]:
@@ -253,6 +216,3 @@ def _neighbours(items: list[Item], shared: list[int]) -> list[tuple[int, int]]:
         else:
             groups.append((at, at))
     return groups
-
-
-__all__ = ["CannotPlace", "CannotWrite", "Planner"]

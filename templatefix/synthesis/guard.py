@@ -1,0 +1,75 @@
+"""Print a stretch of a template twice: marked for the assistant, as it is for the other roles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jinja2 import nodes
+
+from templatefix.edits import apply
+from templatefix.model import Edit, Span
+from templatefix.syntax import Source, parse, same_without_markers, span_of
+from templatefix.synthesis.writing import CannotWrite, before, behind
+
+
+def role_accessor(source: Source, node: nodes.Node) -> str | None:
+    """Return how the body of a loop over messages reads a message's role, in the template's own words.
+
+    Args:
+        source (`Source`): The template.
+        node (`jinja2.nodes.Node`): A statement; `None` is returned for anything but such a loop.
+    """
+    if not isinstance(node, nodes.For) or not isinstance(node.target, nodes.Name):
+        return None
+    reads: list[nodes.Getattr | nodes.Getitem] = [
+        *node.find_all(nodes.Getattr),
+        *node.find_all(nodes.Getitem),
+    ]
+    for each in reads:
+        key = each.attr if isinstance(each, nodes.Getattr) else getattr(each.arg, "value", None)
+        named = isinstance(each.node, nodes.Name) and each.node.name == node.target.name
+        if key == "role" and named:
+            return span_of(each).of(source.text)
+    return None
+
+
+def guarded(source: Source, stretch: Span, inner: Sequence[Edit], accessor: str) -> Edit:
+    """Return the edit that puts a stretch of statements behind a test of the role.
+
+    Args:
+        source (`Source`): The template.
+        stretch (`Span`): The statements.
+        inner (`Sequence[Edit]`): What marks them for the assistant.
+        accessor (`str`): How the role is read there.
+
+    Raises:
+        CannotWrite: Whitespace control would change the output.
+    """
+    like = accessor if "'" in accessor or '"' in accessor else source.text
+    quote = '"' if like.count('"') > like.count("'") else "'"
+    opening = before(source, stretch.start, f"if {accessor} == {quote}assistant{quote}")
+    closing = behind(source, stretch.end, "endif", stretch.start)
+    right = "-%}" if "-%}" in opening else "%}"
+    otherwise = closing.replace("endif", "else").replace("-%}", "%}").replace("%}", right)
+    otherwise += opening.partition("%}")[2]
+    plain = stretch.of(source.text)
+    marked = apply(plain, [_moved(edit, -stretch.start) for edit in inner])
+    for unit in _units(opening):
+        copies = [f"{unit}{each}".replace("\n", f"\n{unit}") for each in (marked, plain)]
+        edit = Edit(stretch, f"{opening}{copies[0]}{otherwise}{copies[1]}{closing}")
+        if same_without_markers(source, parse(apply(source.text, [edit]))):
+            return edit
+    raise CannotWrite(
+        f"a guard in line {source.position(stretch.start)[0]} would change the whitespace around it"
+    )
+
+
+def _units(opening: str) -> tuple[str, ...]:
+    """By what to indent what a guard encloses; by nothing where indentation may be printed."""
+    if opening.endswith("\t"):
+        return ("\t", "")
+    return ("    ", "") if opening.endswith(" ") else ("",)
+
+
+def _moved(edit: Edit, by: int) -> Edit:
+    return Edit(Span(edit.span.start + by, edit.span.end + by), edit.text)
