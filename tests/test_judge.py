@@ -106,6 +106,14 @@ def test_nothing_judged_is_undecided(source: str) -> None:
     assert verdict.blame.detail
 
 
+def test_one_turn_alone_proves_nothing() -> None:
+    single = "{%- if messages | length > 2 %}{{ raise_exception('one turn only') }}{% endif %}"
+    verdict = judge(single + RIGHT)
+    assert verdict.outcome == "undecided"
+    assert verdict.blame is not None
+    assert "two assistant turns" in verdict.blame.detail
+
+
 def test_an_empty_verdict_is_undecided() -> None:
     assert Verdict().outcome == "undecided"
 

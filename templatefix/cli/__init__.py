@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from templatefix.cli.app import build
@@ -16,5 +17,6 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments (`list[str]`, *optional*): Words after the program's name; `sys.argv[1:]` if `None`.
     """
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # that PyTorch is absent is no news here
     words = sys.argv[1:] if arguments is None else arguments
     sys.exit(guarded(lambda: build(words)(args=words, standalone_mode=False)))

@@ -38,7 +38,8 @@ def judge(
         probes (`Sequence[Probe]`): The conversations.
 
     Returns:
-        [`Verdict`]: `holds` only if every claim holds on every probe that renders.
+        [`Verdict`]: `holds` only if every claim holds on every probe that renders, and a conversation with two
+        assistant turns is among them.
 
     Raises:
         SyntaxProblem: A template does not compile.
@@ -50,9 +51,10 @@ def judge(
     expectations = expect(before, probes)
     for expectation in expectations:
         checks += _probe(expectation, source, after, before, variables)
-    if not any(check.claim is Claim.EXACT_SPAN for check in checks):
+    if not any(len(each.turns) > 1 for each in expectations):
         reason = _try(lambda: before.render(probes[0].messages, **probes[0].arguments))
-        detail = f"the template renders none of the probe conversations: {reason}"
+        reason = f": it raises {reason}" if isinstance(reason, str) else ""
+        detail = f"no probe conversation of two assistant turns renders{reason}"
         checks.append(Check(Claim.EXACT_SPAN, "all", "undecided", detail=detail))
     unmarked = parse(source if original is None else original)
     proven = original is not None and same_without_markers(unmarked, parse(source))

@@ -101,6 +101,7 @@ RULE = Rule(
                 underlined=("x",),
             ),
             Case(f"{_SET}{{% set x %}}{{{{ x }}}}{{% endset %}}{{{{ x }}}}", underlined=("x",)),
+            Case(f"{_SET}{{% for m in messages %}}{{{{ x }}}}{{% endfor %}}", underlined=("x",)),
             Case(f"{_SET}{{% for m in messages if x %}}{{{{ m }}}}{{% endfor %}}", underlined=("x",)),
             Case(f"{_SET}{{% for x in x or [] %}}{{{{ x }}}}{{% endfor %}}", underlined=("x",)),
         ),

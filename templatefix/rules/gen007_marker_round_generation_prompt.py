@@ -121,6 +121,11 @@ RULE = Rule(
                 "{% generation %}{{ a }}{% endgeneration %}{% endif %}"
             ),
             Case(
+                "{% if a == true %}{% generation %}A{% endgeneration %}{% elif a is true %}"
+                "{% generation %}B{% endgeneration %}{% elif a | default(b) %}"
+                "{% generation %}C{% endgeneration %}{% endif %}"
+            ),
+            Case(
                 "{% if add_generation_prompt == false %}{% generation %}{{ a }}{% endgeneration %}{% endif %}"
             ),
             Case(
