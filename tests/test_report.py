@@ -144,12 +144,15 @@ class TestExcerpt:
     @pytest.mark.parametrize("filler", ["a", "字", "a字", "\t", "\x1b", "e\u0301"])
     @pytest.mark.parametrize("place", [0, 7, 2500, 4993, 5000])
     @pytest.mark.parametrize("length", [0, 1, 20, 3000])
-    def test_long_lines_are_cut_round_the_span(self, filler: str, place: int, length: int) -> None:
+    @pytest.mark.parametrize("width", [59, 60])
+    def test_long_lines_are_cut_round_the_span(
+        self, filler: str, place: int, length: int, width: int
+    ) -> None:
         source = filler * place + "{" + "%" * length + filler * (5000 - place)
         span = Span(len(filler) * place, len(filler) * place + 1 + length)
-        line, carets = excerpt(source, span, 60)
-        assert cell_len(line) <= 60 and cell_len(carets) <= 60
-        least = 30 if filler == "e\u0301" else 60 - 2 * cell_len(visible(filler))  # marks take no room
+        line, carets = excerpt(source, span, width)
+        assert cell_len(line) <= width and cell_len(carets) <= width
+        least = 30 if filler == "e\u0301" else width - 2 * cell_len(visible(filler))  # marks take no room
         assert cell_len(line) >= least, "the room is used"
         assert visible(source).startswith(line.removesuffix("…")) == (not line.startswith("…"))
         assert visible(source).endswith(line.removeprefix("…")) == (not line.endswith("…"))
