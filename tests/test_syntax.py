@@ -84,6 +84,7 @@ def test_every_expression_that_stands_alone_has_a_span() -> None:
         ("'a' + b * 2 + c | trim", 3),
         ("'a' + b if c else d", 1),
         ("('a' + b) | trim", 1),
+        ("'a' + (b | e)", 1),  # Markup escapes its neighbours
         ("'a' + b == c", 1),
     ],
 )
@@ -91,7 +92,7 @@ def test_chains_are_taken_apart(code: str, count: int) -> None:
     source = parse(f"{{{{ {code} }}}}")
     output = source.tree.body[0]
     assert isinstance(output, nodes.Output)
-    assert len(atoms(output.nodes[0], source.text)) == count
+    assert len(atoms(output.nodes[0], source.text, source.markup)) == count
 
 
 @pytest.mark.parametrize(
@@ -121,6 +122,11 @@ def test_adjacent_literals_are_not_cut() -> None:
     assert cut(span_of(output.nodes[0]), source.text, 1) is None
 
 
+FOR = "{% for m in messages %}"
+SET_M = "{% for m in messages %}{% set m = m.other %}"
+GUARD = "{% if m.role == 'assistant' %}"
+
+
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
@@ -137,7 +143,28 @@ def test_adjacent_literals_are_not_cut() -> None:
             False,
         ),  # trim_blocks eats the newline
         ("  {{ x }}", "  {% generation %}{{ x }}{% endgeneration %}", False),  # lstrip_blocks eats the spaces
-        ("{{ x }}", "{% if a %}{% generation %}{{ x }}{% endgeneration %}{% else %}{{ x }}{% endif %}", True),
+        (FOR + "{{ x }}{% endfor %}", FOR + GUARD + "{{ x }}{% else %}{{ x }}{% endif %}{% endfor %}", True),
+        (FOR + "{{ x }}{% endfor %}", FOR + GUARD + "{{ x }}{% else %}{{ y }}{% endif %}{% endfor %}", False),
+        ("{{ x }}", "{% if a.b %}{{ x }}{% else %}{{ x }}{% endif %}", False),  # the test may raise
+        (
+            SET_M + "{{ x }}{% endfor %}",
+            SET_M + GUARD + "{{ x }}{% else %}{{ x }}{% endif %}{% endfor %}",
+            False,
+        ),
+        ("{{ 'a' + (x | e) + 'b' }}", "{{ 'a' }}{{ (x | e) + 'b' }}", False),  # Markup escapes its neighbours
+        ("{% set y = x | safe %}{{ 'a' + y }}", "{% set y = x | safe %}{{ 'a' }}{{ '' + y }}", False),
+        ("{{ caller }}", "{% generation %}{{ caller }}{% endgeneration %}", False),
+        (
+            "{% macro f() %}{{ x }}{% endmacro %}{% set x = 1 %}{{ f() }}",
+            "{% macro f() %}{{ x }}{% endmacro %}{% generation %}{% set x = 1 %}{% endgeneration %}{{ f() }}",
+            False,
+        ),
+        ("{{ x }}{% set x = 1 %}", "{% generation %}{{ x }}{% endgeneration %}{% set x = 1 %}", False),
+        (
+            FOR + "{{ x }}{% break %}{% endfor %}",
+            FOR + "{% generation %}{{ x }}{% break %}{% endgeneration %}{% endfor %}",
+            False,
+        ),
         ("{{ x }}", "{% if a %}{{ x }}{% endif %}", False),
         ("{{ x }}", "{% if a %}{{ x }}{% elif b %}{{ y }}{% else %}{{ x }}{% endif %}", False),
         ("{% for a in b %}{{ a }}{% endfor %}", "{% for a in b if c %}{{ a }}{% endfor %}", False),

@@ -17,9 +17,11 @@ from templatefix.syntax.chain import atoms
 
 
 def buffers(node: nodes.Node) -> bool:
-    """Whether what stands in a statement does not go straight to the rendered text."""
-    buffered = isinstance(node, nodes.Macro | nodes.AssignBlock | nodes.FilterBlock | nodes.CallBlock)
-    return buffered and not is_generation(node)
+    """Whether what stands in a statement does not go straight to the rendered text, or goes there again."""
+    if isinstance(node, nodes.For):
+        return bool(node.recursive)
+    buffered = nodes.Macro | nodes.AssignBlock | nodes.FilterBlock | nodes.CallBlock | nodes.Block
+    return isinstance(node, buffered) and not is_generation(node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ def _instrument(source: Source) -> list[int]:
         expression = (
             output.nodes[0] if len(output.nodes) == 1 else nodes.Concat(output.nodes)
         )  # {% print a, b %}
-        found = atoms(expression, source.text) if len(output.nodes) == 1 else [expression]
+        found = atoms(expression, source.text, source.markup) if len(output.nodes) == 1 else [expression]
         counts.append(len(found))
         value = _replace(expression, {id(atom): _call("atom", [_plain(atom)]) for atom in found})
         names = [nodes.Name(name, "load") for name in targets[id(output)]]

@@ -7,19 +7,23 @@ from itertools import pairwise
 from jinja2 import nodes
 
 from templatefix.model import Span
+from templatefix.syntax.markup import may_be_markup
 from templatefix.syntax.parser import span_of
 
 
-def atoms(expression: nodes.Expr, text: str) -> list[nodes.Expr]:
+def atoms(expression: nodes.Expr, text: str, markup: frozenset[str] | None) -> list[nodes.Expr]:
     """Return the operands of a chain of `+` and `~`, in order; `[expression]` if it is none.
 
     A parenthesised operand stays whole. A chain of `+` without any string literal stays whole too, because
-    it may add numbers.
+    it may add numbers; so does one with an operand that may be `Markup`, which escapes the others.
 
     Args:
         expression (`jinja2.nodes.Expr`): A stamped expression.
         text (`str`): The source it was parsed from.
+        markup (`frozenset[str]`, *optional*): What `markup_names` says of the template.
     """
+    if may_be_markup(expression, markup):
+        return [expression]
     found = _flatten(expression, text, outermost=True)
     between = {operator_between(left, right, text) for left, right in pairwise(found)}
     if not between <= {"+", "~"}:

@@ -14,6 +14,7 @@ from templatefix.edits import Newlines
 from templatefix.errors import SyntaxProblem
 from templatefix.model import Span
 from templatefix.syntax.lexer import Lexeme, LocatedLexer
+from templatefix.syntax.markup import markup_names
 from templatefix.syntax.nodes import Generation
 from templatefix.syntax.parser import Body, LocatedParser, span_of
 
@@ -45,6 +46,11 @@ class Source:
     text: str
     tree: nodes.Template
     lexemes: tuple[Lexeme, ...] = field(repr=False)
+
+    @cached_property
+    def markup(self) -> frozenset[str] | None:
+        """Names that may hold `Markup`; see `templatefix.syntax.markup`."""
+        return markup_names(self.tree)
 
     @cached_property
     def _line_starts(self) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import nodes
@@ -9,6 +10,7 @@ from jinja2 import nodes
 from templatefix.syntax.chain import atoms, is_literal, operators
 from templatefix.syntax.located import Source
 from templatefix.syntax.nodes import is_generation
+from templatefix.syntax.scope import hazard, stored
 
 Normal = tuple[Any, ...]
 
@@ -16,69 +18,100 @@ Normal = tuple[Any, ...]
 def same_without_markers(one: Source, other: Source) -> bool:
     """Whether two templates print the same text for every input, markers aside.
 
-    True if their trees are equal after generation blocks are replaced by their bodies, outputs are taken apart
-    into the operands of their chains, neighbouring texts are joined, and a branch whose arms are all equal is
-    replaced by the arm. An operand of `+` next to a string must be a string, or rendering fails; so an operand
-    that must be one is never equal to one that need not.
-
-    This says nothing of names that a generation block hides from what follows it; rule GEN004 does.
+    True if no generation block changes what it encloses (see `scope.hazard`), and the trees are equal after
+    blocks are replaced by their bodies, outputs are taken apart into the operands of their chains, neighbouring
+    texts are joined, and a test of a message's role whose two arms are equal is replaced by the arm. An operand
+    of `+` next to a string must be a string, or rendering fails; so an operand that must be one is never equal
+    to one that need not.
 
     Args:
         one (`Source`): A parsed template.
         other (`Source`): Another.
     """
-    return _body(one.tree.body, one.text) == _body(other.tree.body, other.text)
+    safe = all(
+        not hazard(source.tree, [block])
+        for source in (one, other)
+        for block in source.tree.find_all(nodes.CallBlock)
+        if is_generation(block)
+    )
+    return safe and _Normaliser(one).body(one.tree.body) == _Normaliser(other).body(other.tree.body)
 
 
-def _body(body: list[nodes.Node], text: str) -> Normal:
-    parts: list[Any] = []
-    for node in body:
-        for part in _statement(node, text):
-            if part == ("text", ""):
-                continue
-            if parts and part[0] == parts[-1][0] == "text":
-                parts[-1] = ("text", parts[-1][1] + part[1])
-            else:
-                parts.append(part)
-    return tuple(parts)
+@dataclass(frozen=True)
+class _Normaliser:
+    """Reduces bodies to comparable values.
 
+    Args:
+        source (`Source`): The template.
+        targets (`frozenset[str]`): Loop variables in scope that nothing sets anew: reading their role cannot fail
+            where the loop's own items are messages, and has no effect.
+    """
 
-def _statement(node: nodes.Node, text: str) -> list[Any]:
-    if is_generation(node) and isinstance(node, nodes.CallBlock):
-        return list(_body(node.body, text))
-    if isinstance(node, nodes.Output):
-        return [part for expression in node.nodes for part in _output(expression, text)]
-    if isinstance(node, nodes.If):
-        arms = [_body(arm, text) for arm in (node.body, *(each.body for each in node.elif_), node.else_)]
-        if all(arm == arms[0] for arm in arms):
-            return list(arms[0])
-    return [_fields(node, text)]
+    source: Source
+    targets: frozenset[str] = frozenset()
 
+    def body(self, body: list[nodes.Node]) -> Normal:
+        parts: list[Any] = []
+        for node in body:
+            for part in self._statement(node):
+                if part == ("text", ""):
+                    continue
+                if parts and part[0] == parts[-1][0] == "text":
+                    parts[-1] = ("text", parts[-1][1] + part[1])
+                else:
+                    parts.append(part)
+        return tuple(parts)
 
-def _output(expression: nodes.Expr, text: str) -> list[Any]:
-    if isinstance(expression, nodes.TemplateData):
-        return [("text", expression.data)]
-    found = atoms(expression, text)
-    if len(found) == 1:
-        only = found[0]
-        return (
-            [("text", only.value)] if is_literal(only) and isinstance(only, nodes.Const) else [("any", only)]
-        )
-    strict = operators(found, text)
-    return [
-        ("text", atom.value) if is_literal(atom) and isinstance(atom, nodes.Const) else (must, atom)
-        for atom, must in zip(found, strict, strict=True)
-    ]
+    def _statement(self, node: nodes.Node) -> list[Any]:
+        if isinstance(node, nodes.CallBlock) and is_generation(node):
+            return list(self.body(node.body))
+        if isinstance(node, nodes.Output):
+            return [part for expression in node.nodes for part in self._output(expression)]
+        if isinstance(node, nodes.If) and not node.elif_ and self._asks_role(node.test):
+            arms = [self.body(node.body), self.body(node.else_)]
+            if arms[0] == arms[1]:
+                return list(arms[0])
+        if isinstance(node, nodes.For) and isinstance(node.target, nodes.Name):
+            name = node.target.name
+            set_anew = any(name in stored(each) for each in node.body)
+            inside = self.targets - {name} if set_anew else self.targets | {name}
+            return [self._fields(node, _Normaliser(self.source, inside))]
+        return [self._fields(node)]
 
+    def _asks_role(self, test: nodes.Node) -> bool:
+        if not isinstance(test, nodes.Compare) or len(test.ops) != 1:
+            return False
+        read, operand = test.expr, test.ops[0]
+        if not isinstance(read, nodes.Getattr | nodes.Getitem) or operand.op != "eq":
+            return False
+        key = read.attr if isinstance(read, nodes.Getattr) else getattr(read.arg, "value", None)
+        known = isinstance(read.node, nodes.Name) and read.node.name in self.targets
+        return key == "role" and known and isinstance(operand.expr, nodes.Const)
 
-def _fields(node: nodes.Node, text: str) -> Normal:
-    values: list[Any] = [type(node).__name__]
-    for name, value in node.iter_fields():
-        if isinstance(value, list) and value and all(isinstance(each, nodes.Stmt) for each in value):
+    def _output(self, expression: nodes.Expr) -> list[Any]:
+        if isinstance(expression, nodes.TemplateData):
+            return [("text", expression.data)]
+        found = atoms(expression, self.source.text, self.source.markup)
+        if len(found) == 1:
+            only = found[0]
+            return (
+                [("text", only.value)]
+                if is_literal(only) and isinstance(only, nodes.Const)
+                else [("any", only)]
+            )
+        strict = operators(found, self.source.text)
+        return [
+            ("text", atom.value) if is_literal(atom) and isinstance(atom, nodes.Const) else (must, atom)
+            for atom, must in zip(found, strict, strict=True)
+        ]
+
+    def _fields(self, node: nodes.Node, inside: _Normaliser | None = None) -> Normal:
+        values: list[Any] = [type(node).__name__]
+        for name, value in node.iter_fields():
             if name == "elif_":
-                values.append((name, tuple(_fields(each, text) for each in value)))
+                values.append((name, tuple(self._fields(each) for each in value)))
+            elif isinstance(value, list) and value and all(isinstance(each, nodes.Stmt) for each in value):
+                values.append((name, (inside if inside and name == "body" else self).body(value)))
             else:
-                values.append((name, _body(value, text)))
-        else:
-            values.append((name, tuple(value) if isinstance(value, list) else value))
-    return tuple(values)
+                values.append((name, tuple(value) if isinstance(value, list) else value))
+        return tuple(values)

@@ -9,6 +9,7 @@ from jinja2 import nodes
 from templatefix.edits import apply
 from templatefix.model import Edit, Span
 from templatefix.syntax import Source, parse, same_without_markers, span_of
+from templatefix.syntax.scope import stored
 from templatefix.synthesis.writing import CannotWrite, before, behind
 
 
@@ -20,6 +21,10 @@ def role_accessor(source: Source, node: nodes.Node) -> str | None:
         node (`jinja2.nodes.Node`): A statement; `None` is returned for anything but such a loop.
     """
     if not isinstance(node, nodes.For) or not isinstance(node.target, nodes.Name):
+        return None
+    if any(
+        node.target.name in stored(each) for each in node.body
+    ):  # then it need not be the message any more
         return None
     reads: list[nodes.Getattr | nodes.Getitem] = [
         *node.find_all(nodes.Getattr),

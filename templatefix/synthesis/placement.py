@@ -11,9 +11,9 @@ from templatefix.model import Edit, Span
 from templatefix.render import leaves
 from templatefix.render.provenance import buffers
 from templatefix.syntax import Source, branches, span_of
+from templatefix.syntax.scope import hazard
 from templatefix.synthesis.guard import guarded, role_accessor
 from templatefix.synthesis.outputs import Cut, Leaf
-from templatefix.synthesis.scope import jumps, read_after, stored
 from templatefix.synthesis.split import split
 from templatefix.synthesis.writing import before, behind
 
@@ -146,7 +146,7 @@ class Planner:
         return f"line {self.source.position(span_of(node).start)[0]}"
 
     def _hazard(self, node: nodes.Node) -> bool:
-        return jumps(node) or bool(stored(node) & read_after(self.source, span_of(node).end))
+        return bool(hazard(self.source.tree, [node]))
 
     def _runs(self, items: list[Item], accessor: str | None, only_assistant: bool) -> list[Edit]:
         """Mark maximal runs of owed statements; enter mixed ones."""
@@ -173,12 +173,17 @@ class Planner:
                 close()
                 if item.kind == "enter":
                     inner = role_accessor(self.source, item.node) or accessor
-                    for body in branches(item.node):
-                        edits += self._body(body, inner, only_assistant=only_assistant)
+                    for at, body in enumerate(branches(item.node)):
+                        looped = (
+                            inner if at == 0 else accessor
+                        )  # the `else` of a loop does not know its target
+                        edits += self._body(body, looped, only_assistant=only_assistant)
         close()
         return edits
 
     def _mark(self, run: list[Item]) -> list[Edit]:
+        if reason := hazard(self.source.tree, [item.node for item in run]):
+            raise CannotPlace(f"no marker can enclose {self._line(run[0].node)}: {reason}")
         self.blocks += 1
         first, last = run[0], run[-1]
         cuts: dict[int, tuple[nodes.Output, list[tuple[Cut, str]]]] = {}

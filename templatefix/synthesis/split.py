@@ -32,7 +32,7 @@ def split(source: Source, output: nodes.Output, cuts: list[tuple[Cut, str]]) -> 
     if isinstance(expression, nodes.TemplateData):
         start = span_of(output).start
         return [_insertion(start + at.offset, before(source, start + at.offset, tag)) for at, tag in cuts]
-    found = atoms(expression, source.text)
+    found = atoms(expression, source.text, source.markup)
     edits = [_cut(source, output, found, at, tag) for at, tag in cuts]
     return edits + _keep_strict(source, found, [at for at, _ in cuts])
 
