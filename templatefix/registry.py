@@ -111,8 +111,14 @@ def find(family: str) -> Patch:
 
 
 def candidates(source: str) -> Iterator[Candidate]:
-    """Yield the patches that fit a template: those reviewed on it first."""
-    fitting = [patch for patch in load() if patch.fits(source)]
+    """Yield the patches that fit a template: those reviewed on it first.
+
+    Between the anchors of a patch with several, a template nobody reviewed may do anything; so such a patch is
+    for the templates it was reviewed on alone.
+    """
+    fitting = [
+        patch for patch in load() if patch.fits(source) and (patch.knows(source) or len(patch.edits) == 1)
+    ]
     for patch in sorted(fitting, key=lambda each: not each.knows(source)):
         yield patch.candidate(source)
 

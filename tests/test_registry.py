@@ -52,6 +52,33 @@ def test_a_patch_applies_where_each_anchor_stands_once(tmp_path: Path) -> None:
             patch.candidate(other)
 
 
+LOOSE = {
+    "qwen2.5": (
+        "{%- for tool_call in message.tool_calls %}",
+        "{%- if tool_call.hidden %}{% continue %}{% endif %}",
+    ),
+    "qwen3-coder": ("{%- for tool_call in message.tool_calls %}", "{{- message.note }}"),
+}
+
+
+@pytest.mark.parametrize("family", LOOSE)
+def test_a_template_that_does_more_between_the_lines_is_not_the_family(family: str) -> None:
+    after, more = LOOSE[family]
+    pristine = next(source for source in corpus().values() if registry.find(family).knows(source))
+    assert [each.family for each in registry.candidates(pristine)] == [family]
+    assert not list(registry.candidates(pristine.replace(after, after + more)))
+
+
+def test_several_anchors_serve_only_templates_that_were_reviewed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = GOOD + '\n[[edit]]\nfind = "y"\nput = "z"\n'
+    patch = registry.read(toy(tmp_path, two.replace("0" * 64, registry.digest("{{ x }}y"))))
+    monkeypatch.setattr(registry, "load", lambda: (patch,))
+    assert len(list(registry.candidates("{{ x }}y"))) == 1
+    assert not list(registry.candidates("{{ x }}-y"))
+
+
 def test_a_hash_ignores_line_ends() -> None:
     assert registry.digest("a\r\nb") == registry.digest("a\nb")
 
