@@ -26,6 +26,7 @@ FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 # `edits` is imported by its neighbour: it knows text alone. `api` stands on `sources`, `demo` on `api`.
 SAME_FLOOR = {
     ("syntax", "edits"),
+    ("probes", "syntax"),
     ("demo", "api"),
     ("schema", "model"),
     ("__main__", "cli"),

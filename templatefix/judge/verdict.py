@@ -11,7 +11,7 @@ from templatefix.judge.coverage import unreached
 from templatefix.judge.tracker import tracked
 from templatefix.model import Check, Claim, Rendered, Verdict
 from templatefix.oracle import Expectation, Owed, expect
-from templatefix.probes import MATRIX, PLACEHOLDERS, Probe
+from templatefix.probes import PLACEHOLDERS, Probe, probes_for
 from templatefix.render import Renderer
 from templatefix.syntax import parse, same_without_markers
 
@@ -24,7 +24,7 @@ def judge(
     variables: Mapping[str, Any] | None = None,
     *,
     original: str | None = None,
-    probes: Sequence[Probe] = MATRIX,
+    probes: Sequence[Probe] | None = None,
 ) -> Verdict:
     """Judge a chat template with markers.
 
@@ -35,7 +35,7 @@ def judge(
         source (`str`): The template with markers.
         variables (`Mapping[str, str]`, *optional*): Special tokens; placeholders if `None`.
         original (`str`, *optional*): The template before it was patched.
-        probes (`Sequence[Probe]`): The conversations.
+        probes (`Sequence[Probe]`, *optional*): The conversations; `probes_for` the original if `None`.
 
     Returns:
         [`Verdict`]: `holds` only if every claim holds on every probe that renders, and a conversation with two
@@ -45,6 +45,8 @@ def judge(
         SyntaxProblem: A template does not compile.
     """
     variables = PLACEHOLDERS if variables is None else variables
+    unmarked = parse(source if original is None else original)
+    probes = probes_for(unmarked) if probes is None else probes
     after = Renderer(source, variables)
     before = Renderer(original, variables) if original is not None else after
     checks: list[Check] = []
@@ -56,7 +58,6 @@ def judge(
         reason = f": it raises {reason}" if isinstance(reason, str) else ""
         detail = f"no probe conversation of two assistant turns renders{reason}"
         checks.append(Check(Claim.EXACT_SPAN, "all", "undecided", detail=detail))
-    unmarked = parse(source if original is None else original)
     proven = original is not None and same_without_markers(unmarked, parse(source))
     notes = (*_open_ended(expectations), *unreached(unmarked, variables, probes))
     return Verdict(tuple(checks), POLICY, notes, proven)

@@ -29,6 +29,8 @@ def owed(view: View, turn: int, headers: tuple[str, ...], closings: Closings) ->
         return "no known header precedes the texts of this turn"
     starts = frozenset(before[1] + each for each in found)
     closing = tail(view, turn)
+    if closing is None and "tool_calls" not in view.probe.messages[turn]:
+        closing = closings.terminator or None
     if closing is None:
         return "the turn's texts are not found where it is the last one"
     closing = closings.bare(closing).rstrip()

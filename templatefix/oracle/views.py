@@ -71,7 +71,7 @@ class View:
             options (`Mapping`, *optional*): Variables in place of the probe's own.
         """
         chosen = self.probe.options if options is None else options
-        key = (count, prompt, tuple(sorted(chosen.items())))
+        key = (count, prompt, repr(sorted(chosen.items())))
         if key not in self._cache:
             tools = self.probe.arguments["tools"]
             messages = self.probe.messages[:count]

@@ -80,7 +80,7 @@ def switches(probe: Probe) -> list[Mapping[str, Any]]:
     return [{}, {"enable_thinking": True}, {"enable_thinking": False}, probe.options]
 
 
-_WORDS = {"system": "Marlow", "user": "Quince", "assistant": "Tamsin", "tool": "Veldt"}
+_WORDS = {"system": "Marlow", "user": "Quince", "assistant": "Tamsin", "tool": "Veldt", "observer": "Brindle"}
 
 
 def _say(role: str, number: int, *, shape: str = "text") -> tuple[Message, Turn]:
@@ -105,6 +105,13 @@ def _answer(number: int, shape: str = "text") -> tuple[Message, Turn]:
     if shape == "think":
         content = f"<think>\n{reasoning}\n</think>\n\n{message['content']}"
         return {**message, "content": content}, Turn("assistant", (reasoning, *turn.texts))
+    if shape == "reasoning key":
+        return {**message, "reasoning": reasoning}, Turn("assistant", (reasoning, *turn.texts))
+    if shape == "two parts":
+        texts = (reasoning, *turn.texts)
+        return {**message, "content": [{"type": "text", "text": text} for text in texts]}, Turn(
+            "assistant", texts
+        )
     if shape == "empty":
         return {**message, "content": ""}, Turn("assistant", ())
     return message, turn
@@ -148,14 +155,14 @@ def _probe(name: str, *said: tuple[Message, Turn], tools: bool = False, **option
 
 
 def _dialogue(
-    rounds: int, shape: str = "text", *, system: bool = False, last: str = ""
+    rounds: int, shape: str = "text", *, system: bool = False, last: str = "", after: int = 0
 ) -> list[tuple[Message, Turn]]:
     user = shape if shape in ("parts", "padded", "unicode") else "text"
     said = [_say("system", 0, shape="parts" if shape == "parts" else "text")] if system else []
-    for number in range(1, rounds + 1):
+    for number in range(after + 1, after + rounds + 1):
         said += [
             _say("user", number, shape=user),
-            _answer(number, last if last and number == rounds else shape),
+            _answer(number, last if last and number == after + rounds else shape),
         ]
     return said
 
@@ -198,11 +205,56 @@ def _matrix() -> tuple[Probe, ...]:
             *(ask, _calls(1, count=2, content="Looking."), _result(1), _result(1, 1), say, *more),
             **tool,
         ),
+        _probe(
+            "tool call, JSON, without content",
+            ask,
+            _calls(1, content=None, as_json=True),
+            _result(1),
+            say,
+            **tool,
+        ),
+        _probe(
+            "tool call with content, then the answer",
+            ask,
+            _calls(1, content="Looking."),
+            _result(1),
+            say,
+            **tool,
+        ),
+        _probe(
+            "tool call with content and reasoning, then the tool",
+            *(ask, _calls(1, content="Looking.", reasoning=True), _result(1)),
+            **tool,
+        ),
+        _probe(
+            "parallel calls, JSON, without content",
+            *(ask, _calls(1, count=2, content=None, as_json=True), _result(1), _result(1, 1), say),
+            **tool,
+        ),
+        _probe(
+            "parallel calls, JSON",
+            *(ask, _calls(1, count=2, as_json=True), _result(1), _result(1, 1), say),
+            **tool,
+        ),
         _probe("call at the end", ask, _calls(1), **tool),
         _probe("call at the end with content", ask, _calls(1, content="Looking."), **tool),
         _probe("call after call", ask, *called, _calls(2), _result(2), say, **tool),
         _probe("ends with the tool", ask, *called, **tool),
         _probe("two answers in a row", ask, _answer(1), say, *more),
+        _probe("two answers at the end", ask, _answer(1), say),
+        _probe("assistant first", _answer(1), *more),
+        _probe("system, assistant first", _say("system", 0), _answer(1), *more),
+        _probe("system in the middle", ask, _answer(1), _say("system", 3), *more),
+        _probe("a role of its own", _say("observer", 0), ask, _answer(1), _say("observer", 3), *more),
+        _probe("a role of its own, parts", _say("observer", 0, shape="parts"), *_dialogue(2, "parts")),
+        _probe("parts without system", *_dialogue(2, "parts")),
+        _probe(
+            "two parts",
+            _say("user", 1, shape="parts"),
+            _answer(1, "two parts"),
+            *_dialogue(1, "parts", after=8),
+        ),
+        _probe("reasoning key, two turns", *_dialogue(2, "reasoning key")),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from templatefix.edits import apply
 from templatefix.errors import SyntaxProblem
 from templatefix.model import Candidate, Method
-from templatefix.probes import MATRIX, PLACEHOLDERS, Probe
+from templatefix.probes import PLACEHOLDERS, Probe, probes_for
 from templatefix.render import Tracer
 from templatefix.syntax import Source, parse, same_without_markers
 from templatefix.synthesis.labels import Labelled, label
@@ -27,18 +27,19 @@ class Refusal:
 
 
 def candidates(
-    source: Source, variables: Mapping[str, Any] | None = None, probes: Sequence[Probe] = MATRIX
+    source: Source, variables: Mapping[str, Any] | None = None, probes: Sequence[Probe] | None = None
 ) -> Iterator[Candidate | Refusal]:
     """Propose patched templates that print what the original prints, the most readable reading of it first.
 
     Args:
         source (`Source`): A template without markers.
         variables (`Mapping[str, str]`, *optional*): Special tokens; placeholders if `None`.
-        probes (`Sequence[Probe]`): The conversations to learn from.
+        probes (`Sequence[Probe]`, *optional*): The conversations to learn from; `probes_for(source)` if `None`.
 
     Yields:
         [`Candidate`] or [`Refusal`]: Candidates, none of them judged yet, and why other ways led to none.
     """
+    probes = probes_for(source) if probes is None else probes
     tracer = Tracer(source, PLACEHOLDERS if variables is None else variables)
     tried: list[list[Labelled]] = []
     for one_line in (False, True):

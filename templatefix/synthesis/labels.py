@@ -42,11 +42,14 @@ def label(tracer: Tracer, probes: Sequence[Probe], *, one_line: bool = False) ->
         probes (`Sequence[Probe]`): The conversations.
         one_line (`bool`): Take the header to end with its first line; what follows it there is a prefill.
     """
+    usual = next(
+        (each for probe in probes for turn in probe.assistant if (each := _header(tracer, probe, turn))), ""
+    )
     labelled = []
     for probe in probes:
         traced = _run(tracer, probe, len(probe.messages))
         if traced is not None:
-            labelled.append(_label(tracer, probe, traced, one_line))
+            labelled.append(_label(tracer, probe, traced, one_line, usual))
     return labelled
 
 
@@ -58,7 +61,7 @@ def _run(tracer: Tracer, probe: Probe, count: int, prompt: bool = False, **optio
         return None
 
 
-def _label(tracer: Tracer, probe: Probe, traced: Trace, one_line: bool) -> Labelled:
+def _label(tracer: Tracer, probe: Probe, traced: Trace, one_line: bool, usual: str) -> Labelled:
     labels = [OUTSIDE] * len(traced.text)
     starts = set()
     for turn in probe.assistant:
@@ -67,6 +70,7 @@ def _label(tracer: Tracer, probe: Probe, traced: Trace, one_line: bool) -> Label
             continue
         start, end = window
         header = _header(tracer, probe, turn)
+        header = usual if header is None else header
         if one_line:
             header = "".join(header.partition("\n")[:2])
         start = _after_header(traced.text, start, end, header)
@@ -77,7 +81,7 @@ def _label(tracer: Tracer, probe: Probe, traced: Trace, one_line: bool) -> Label
     return Labelled(probe, traced, "".join(labels), frozenset(starts))
 
 
-def _header(tracer: Tracer, probe: Probe, turn: int) -> str:
+def _header(tracer: Tracer, probe: Probe, turn: int) -> str | None:
     """What inference prepends to a turn: all that is printed after the loop over the messages before it.
 
     Of the settings of the thinking switch, the part they share, output by output if they share whole outputs.
@@ -87,8 +91,8 @@ def _header(tracer: Tracer, probe: Probe, turn: int) -> str:
         asked = _run(tracer, probe, turn, prompt=True, **options)
         if asked is not None:
             prompts.append(_after_loop(asked) or _added(_run(tracer, probe, turn, **options), asked))
-    if not prompts:
-        return ""
+    if not prompts:  # many templates cannot render no message at all
+        return None
     shared = min(prompts, key=len)
     while shared and any(prompt[: len(shared)] != shared for prompt in prompts):
         shared = shared[:-1]
