@@ -7,7 +7,7 @@ from typing import Any
 
 from templatefix.errors import RenderError
 from templatefix.judge import claims
-from templatefix.judge.coverage import unreached
+from templatefix.judge.coverage import Coverage, coverage
 from templatefix.judge.tracker import tracked
 from templatefix.model import Check, Claim, Rendered, Verdict
 from templatefix.oracle import Expectation, Owed, expect
@@ -58,9 +58,13 @@ def judge(
         reason = f": it raises {reason}" if isinstance(reason, str) else ""
         detail = f"no probe conversation of two assistant turns renders{reason}"
         checks.append(Check(Claim.EXACT_SPAN, "all", "undecided", detail=detail))
-    proven = original is not None and same_without_markers(unmarked, parse(source))
-    notes = (*_open_ended(expectations), *unreached(unmarked, variables, probes))
-    return Verdict(tuple(checks), POLICY, notes, proven)
+    marked = parse(source)
+    proven = original is not None and same_without_markers(unmarked, marked)
+    covered = coverage(marked, variables, probes)
+    if covered.unmarked:
+        detail = f"an assistant's turn may print the output in line {_lines(covered.unmarked)}, and no probe reached it"
+        checks.append(Check(Claim.EXACT_SPAN, "none", "undecided", detail=detail))
+    return Verdict(tuple(checks), POLICY, (*_open_ended(expectations), *_unreached(covered)), proven)
 
 
 def _probe(
@@ -80,6 +84,18 @@ def _probe(
     if rendered.text == expectation.text:
         checks += [claims.exact_span(expectation, spans), claims.no_leak(expectation, spans)]
     return checks
+
+
+def _unreached(covered: Coverage) -> tuple[str, ...]:
+    if not covered.marked:
+        return ()
+    return (
+        f"no probe reached the output in line {_lines(covered.marked)}: that it is marked was not tested",
+    )
+
+
+def _lines(lines: Sequence[int]) -> str:
+    return ", ".join(str(line) for line in lines)
 
 
 def _open_ended(expectations: Sequence[Expectation]) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ _KEYS = {
 _MOST = 8
 _BASES = (
     "two turns",
+    "parts with media",
     "reasoning field, two turns",
     "tool call with content and reasoning, then the tool",
     "tool call, JSON, with content and reasoning",

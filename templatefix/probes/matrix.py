@@ -82,12 +82,16 @@ def switches(probe: Probe) -> list[Mapping[str, Any]]:
 
 _WORDS = {"system": "Marlow", "user": "Quince", "assistant": "Tamsin", "tool": "Veldt", "observer": "Brindle"}
 
+_SHAPES = ("parts", "media", "padded", "unicode")
+
 
 def _say(role: str, number: int, *, shape: str = "text") -> tuple[Message, Turn]:
     text = f"{_WORDS[role]}{number} spoke of {role[::-1]}{number} today."
     content: Any = text
     if shape == "parts":
         content = [{"type": "text", "text": text}]
+    if shape == "media":
+        content = [{"type": "image"}, {"type": "video"}, {"type": "text", "text": text}]
     if shape == "padded":
         content = f" {text}\n"
     if shape == "unicode":
@@ -96,9 +100,7 @@ def _say(role: str, number: int, *, shape: str = "text") -> tuple[Message, Turn]
 
 
 def _answer(number: int, shape: str = "text") -> tuple[Message, Turn]:
-    message, turn = _say(
-        "assistant", number, shape=shape if shape in ("parts", "padded", "unicode") else "text"
-    )
+    message, turn = _say("assistant", number, shape=shape if shape in _SHAPES else "text")
     reasoning = f"Pondering{number} the gnihtam{number} of it."
     if shape == "reasoning":
         return {**message, "reasoning_content": reasoning}, Turn("assistant", (reasoning, *turn.texts))
@@ -157,7 +159,7 @@ def _probe(name: str, *said: tuple[Message, Turn], tools: bool = False, **option
 def _dialogue(
     rounds: int, shape: str = "text", *, system: bool = False, last: str = "", after: int = 0
 ) -> list[tuple[Message, Turn]]:
-    user = shape if shape in ("parts", "padded", "unicode") else "text"
+    user = shape if shape in _SHAPES else "text"
     said = [_say("system", 0, shape="parts" if shape == "parts" else "text")] if system else []
     for number in range(after + 1, after + rounds + 1):
         said += [
@@ -254,6 +256,7 @@ def _matrix() -> tuple[Probe, ...]:
             _answer(1, "two parts"),
             *_dialogue(1, "parts", after=8),
         ),
+        _probe("parts with media", *_dialogue(2, "media")),
         _probe("reasoning key, two turns", *_dialogue(2, "reasoning key")),
     )
 

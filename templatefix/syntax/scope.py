@@ -32,9 +32,10 @@ def hazard(tree: nodes.Template, body: list[nodes.Node]) -> str:
         return f"{sorted(loaded & CLOSURE_NAMES)[0]!r} means something else inside"
     if names := {name for node in body for name in stored(node)} & _read_after(tree, end):
         return f"{sorted(names)[0]!r} is set inside and read behind"
-    later = {name.name for name in _names(tree, "store") if _at(name) >= end}
-    known = {name.name for name in tree.find_all(nodes.Name) if 0 <= _at(name) < start}
-    if names := (loaded & later) - known:
+    later = {name.name for name in _assigned(tree) if _at(name) >= end}
+    known = {name.name for name in tree.find_all(nodes.Name) if _at(name) < start}
+    own = {name.name for node in body for name in _names(node, "store")}
+    if names := (loaded & later) - known - own:
         return f"{sorted(names)[0]!r} is read inside before it is set behind"
     return ""
 
@@ -68,6 +69,14 @@ def _read_after(tree: nodes.Template, offset: int) -> set[str]:
         *(each for each in tree.find_all(nodes.CallBlock) if not is_generation(each)),
     ]
     return after | {name.name for macro in macros for name in _names(macro, "load")}
+
+
+def _assigned(tree: nodes.Template) -> list[nodes.Name]:
+    targets = [
+        *(each.target for each in tree.find_all(nodes.Assign)),
+        *(each.target for each in tree.find_all(nodes.AssignBlock)),
+    ]
+    return [name for target in targets for name in _names(target, "store")]
 
 
 def _names(node: nodes.Node, context: str) -> list[nodes.Name]:
