@@ -118,11 +118,52 @@ def test_an_empty_verdict_is_undecided() -> None:
     assert Verdict().outcome == "undecided"
 
 
-def test_outputs_that_no_probe_reached_are_noted() -> None:
-    source = RIGHT.replace(STOP, "        {{- '<odd>' if message.oddity }}\n" + STOP)
-    assert judge(source).notes == ()
-    source = RIGHT.replace(STOP, "        {%- if message.oddity %}{{- '<odd>' }}{%- endif %}\n" + STOP)
-    assert "line 6" in judge(source).notes[0]
+NEVER = "        {%- if message.content == 'never said' %}{{- '<odd>' }}{%- endif %}\n"
+
+
+def test_a_marked_output_that_no_probe_reached_is_noted() -> None:
+    verdict = judge(RIGHT.replace(STOP, NEVER + STOP))
+    assert verdict.outcome == "holds"
+    assert "line 6" in verdict.notes[0]
+
+
+def test_an_unmarked_output_that_no_probe_reached_is_a_hole() -> None:
+    verdict = judge(RIGHT.replace(HEADER, HEADER + NEVER))
+    assert verdict.outcome == "undecided"
+    assert verdict.blame is not None
+    assert "line 4" in verdict.blame.detail
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "message.role == 'user' and message.content == 'never said'",
+        "message.role in ['user', 'tool'] and message.content == 'never said'",
+        "not (message['role'] == 'assistant') and message.content == 'never said'",
+    ],
+)
+def test_what_no_assistant_can_reach_is_no_hole(test: str) -> None:
+    source = RIGHT.replace(
+        "{%- endfor %}", f"{{%- if {test} %}}{{{{- '<odd>' }}}}{{%- endif %}}{{%- endfor %}}"
+    )
+    assert judge(source).outcome == "holds"
+
+
+def test_an_operand_that_printed_nothing_is_a_hole() -> None:
+    secret = "(message.content if message.content == 'never said' else '')"
+    source = RIGHT.replace(
+        "{{- '<|assistant|>' }}\n        {%- g", f"{{{{- '<|assistant|>' + {secret} }}}}\n        {{%- g"
+    )
+    assert source != RIGHT
+    assert judge(source).outcome == "undecided"
+
+
+def test_what_a_template_tests_is_probed() -> None:
+    source = RIGHT.replace(HEADER, HEADER + "        {%- if message.note %}{{- message.note }}{%- endif %}\n")
+    verdict = judge(source)
+    assert verdict.outcome == "fails"
+    assert verdict.blame is not None
+    assert "messages with 'note'" in verdict.blame.probe
 
 
 def test_a_template_that_closes_no_turn_is_noted() -> None:

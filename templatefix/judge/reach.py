@@ -7,6 +7,8 @@ from itertools import pairwise
 
 from jinja2 import nodes
 
+from templatefix.syntax import branches
+
 
 def possible(node: nodes.Node, above: Sequence[nodes.Node], role: str = "assistant") -> bool:
     """Whether the tests around an output let it run for a message of that role.
@@ -20,6 +22,8 @@ def possible(node: nodes.Node, above: Sequence[nodes.Node], role: str = "assista
     """
     targets = loop_targets(above)
     targets |= _aliases(above, targets)
+    if any(_jumps(each, role, targets) for each in _before(node, above)):
+        return False
     return all(truth(test, role, targets) in (wanted, None) for test, wanted in _tests(node, above))
 
 
@@ -61,6 +65,28 @@ def _tests(node: nodes.Node, above: Sequence[nodes.Node]) -> Iterator[tuple[node
             before = arms[: next(at for at, each in enumerate(arms) if each is inner)]
         for each in before:
             yield each.test, False
+
+
+def _before(node: nodes.Node, above: Sequence[nodes.Node]) -> Iterator[nodes.Node]:
+    """The statements of the same loop that have run when the node does."""
+    path = [*above, node]
+    for outer, inner in pairwise(path):
+        for body in branches(outer):
+            at = next((at for at, each in enumerate(body) if each is inner), None)
+            yield from body[:at] if at is not None else []
+
+
+def _jumps(statement: nodes.Node, role: str, targets: set[str]) -> bool:
+    """Whether a statement surely ends the loop's turn for a message of that role."""
+    if isinstance(statement, nodes.Break | nodes.Continue):
+        return True
+    if not isinstance(statement, nodes.If):
+        return False
+    for arm in (statement, *statement.elif_):
+        held = truth(arm.test, role, targets)
+        if held is not False:
+            return held is True and any(_jumps(each, role, targets) for each in arm.body)
+    return any(_jumps(each, role, targets) for each in statement.else_)
 
 
 def truth(test: nodes.Node, role: str, targets: set[str]) -> bool | None:
