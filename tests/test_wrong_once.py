@@ -1,0 +1,150 @@
+"""Templates for which an earlier patcher called a wrong patch proven. A refusal is right, and so is a right patch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from transformers.utils.chat_template_utils import render_jinja_template
+
+from templatefix.fixing import fix
+from templatefix.model import Message, Template
+from tests.conftest import corpus
+
+ASK: Message = {"role": "user", "content": "zq-foreign-1"}
+PROMPT = "{% if add_generation_prompt %}{{ '<|a|>\n' }}{% endif %}"
+USER = "{% if m.role == 'user' %}{{ '<|u|>\n' + m.content + '<|e|>\n' }}{% elif m.role == 'assistant' %}"
+ANSWER = "{{ '<|a|>\n' + m.content + '<|e|>\n' }}"
+
+
+def chat(body: str, before: str = "", after: str = "") -> str:
+    return f"{before}{{% for m in messages %}}{USER}{body}{{% endif %}}{after}{{% endfor %}}{PROMPT}"
+
+
+def answer(content: Any = "zq-own-1", **more: Any) -> Message:
+    return {"role": "assistant", "content": content, **more}
+
+
+def call() -> list[dict[str, Any]]:
+    return [
+        {"type": "function", "id": "call00001", "function": {"name": "f", "arguments": {"q": "zq-own-7"}}}
+    ]
+
+
+@dataclass(frozen=True)
+class Case:
+    source: str
+    messages: list[Message] = field(default_factory=lambda: [ASK, answer()])
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def real(name: str) -> str:
+    return corpus()[name]
+
+
+TOOL: Message = {"role": "tool", "name": "f", "tool_call_id": "call00001", "content": "zq-foreign-2"}
+CASES = {
+    "content beside a call, then the answer": Case(
+        real("trl/qwen3"), [ASK, answer("zq-own-1", tool_calls=call()), TOOL, answer("zq-own-2")]
+    ),
+    "two answers at the end": Case(real("trl/qwen3"), [ASK, answer("zq-own-1"), answer("zq-own-2")]),
+    "history kept by a flag": Case(
+        real("trl/qwen3_8"), [ASK, answer("zq-own-1"), ASK, answer("zq-own-2")], {"preserve_thinking": False}
+    ),
+    "the assistant speaks first": Case(
+        "{% for m in messages %}{% if loop.first %}{{ 'S<|' + m.role + '|>\n' + m.content + '<|e|>\n' }}"
+        "{% elif m.role == 'assistant' %}{{ '<|assistant|>\n' + m.content + '<|e|>\n' }}"
+        "{% else %}{{ '<|' + m.role + '|>\n' + m.content + '<|e|>\n' }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}",
+        [answer("zq-own-1"), ASK, answer("zq-own-2")],
+    ),
+    "an unknown role shares the assistant's arm": Case(
+        "{% for m in messages %}{% if m.role in ['system', 'user', 'tool'] %}"
+        "{{ '<|' + m.role + '|>' + m.content + '<|e|>' }}"
+        "{% else %}{{ '<|' + m.role + '|>' + m.content + '<|e|>' }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}",
+        [{"role": "developer", "content": "zq-foreign-0"}, ASK, answer()],
+    ),
+    "a system message in the middle": Case(
+        "{% for m in messages %}{% if m.role == 'user' or (m.role == 'system' and loop.first) %}"
+        "{{ '<|' + m.role + '|>' + m.content + '<|e|>' }}{% else %}{{ '<|' + m.role + '|>' + m.content + '<|e|>' }}"
+        "{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}",
+        [ASK, answer("zq-own-1"), {"role": "system", "content": "zq-foreign-0"}, ASK, answer("zq-own-2")],
+    ),
+    "a field inside an operand": Case(
+        chat("{{ '<|a|>\n' + ('<t>' + m.thought + '</t>' if m.thought else '') + m.content + '<|e|>\n' }}"),
+        [ASK, answer(thought="zq-own-2"), ASK, answer("zq-own-3")],
+    ),
+    "a message under another name": Case(
+        "{% for m in messages %}{% if m.hidden %}{% set m = {'role': 'assistant', 'content': m.content} %}{% endif %}"
+        "{{ '<|' + m.role + '|>' + m.content + '<|e|>' }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}",
+        [{**ASK, "hidden": True}, answer()],
+    ),
+    "escaped text": Case(
+        chat("{{ '<|a|>\n' + (m.content | e if esc else m.content) + '<|e|>\n' }}"), options={"esc": True}
+    ),
+    "a name that a block defines anew": Case(
+        chat("{{ '<|a|>\n' }}{{ m.content }}{{ ' via ' ~ caller if caller is string }}{{ '<|e|>\n' }}"),
+        options={"caller": "BOB"},
+    ),
+    "a macro reads what a block hides": Case(
+        chat(
+            "{{ '<|a|>\n' }}{{ m.content }}{% if m.note %}{% set x = m.note %}{% endif %}{{ '<|e|>' }}{{ '\n' }}",
+            before="{% set x = 'X' %}",
+            after="{% macro f() %}{{ x }}{% endmacro %}{{ f() }}",
+        ),
+        [ASK, answer(note="N")],
+    ),
+    "a guard whose test raises": Case(
+        "{% for m in messages %}{% set role = m.role %}{% set text = m.content %}"
+        "{% if m.flag %}{% set m = m.missing %}{% endif %}{{ '<|' + role + '|>\n' + text + '<|e|>\n' }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}",
+        [{**ASK, "flag": True}, answer()],
+    ),
+    "a family's text, and more": Case(
+        real("trl/llama3").replace(
+            "{{ content }}", "{{ content }}{% if message.audit %}{{ content | length }}{% endif %}"
+        ),
+        [ASK, answer(audit=True)],
+    ),
+}
+
+
+def render(source: str, case: Case) -> tuple[str, list[tuple[int, int]]] | str:
+    special = {"bos_token": "<s>", "eos_token": "</s>"}
+    try:
+        texts, spans = render_jinja_template(
+            [case.messages],
+            chat_template=source,
+            return_assistant_tokens_mask=True,
+            **special,
+            **case.options,
+        )
+    except Exception as error:  # noqa: BLE001 - a template may raise anything
+        return type(error).__name__
+    return texts[0], spans[0]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_wrong_patch(name: str) -> None:
+    case = CASES[name]
+    outcome = fix(Template.from_source(case.source))
+    if outcome.status == "refused":
+        assert outcome.reason
+        return
+    before, after = render(case.source, case), render(outcome.after, case)
+    if isinstance(before, str) or isinstance(after, str):
+        assert before == after
+        return
+    text, spans = after
+    assert text == before[0]
+    for message in case.messages:
+        for value in (str(message["content"]), str(message.get("thought"))):
+            at = text.find(value)
+            if text.count(value) == 1:
+                inside = any(start <= at and at + len(value) <= end for start, end in spans)
+                assert inside is (message["role"] == "assistant"), value
+    if "zq-own-7" in text:
+        assert any("zq-own-7" in text[start:end] for start, end in spans)
