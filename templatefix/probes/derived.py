@@ -8,7 +8,8 @@ from typing import Any
 
 from jinja2 import meta, nodes
 
-from templatefix.probes.matrix import MATRIX, PLACEHOLDERS, Probe, Turn
+from templatefix.probes.matrix import MATRIX
+from templatefix.probes.messages import PLACEHOLDERS, Probe, Turn
 from templatefix.syntax import Source, parse
 
 _GIVEN = {"messages", "tools", "documents", "add_generation_prompt", "enable_thinking", *PLACEHOLDERS}
