@@ -55,7 +55,7 @@ def verdict(value: Verdict) -> dict[str, Any]:
     return {
         "outcome": value.outcome,
         "same_text": "proven" if value.proven else "tested",
-        "policy": value.policy,
+        "policy": str(value.policy),
         "notes": list(value.notes),
         "checks": [
             {

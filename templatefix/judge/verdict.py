@@ -9,13 +9,13 @@ from templatefix.errors import RenderError
 from templatefix.judge import claims
 from templatefix.judge.coverage import Coverage, coverage
 from templatefix.judge.tracker import tracked
-from templatefix.model import Check, Claim, Rendered, Verdict
+from templatefix.model import Check, Claim, Policy, Rendered, Verdict
 from templatefix.oracle import Expectation, Owed, expect
 from templatefix.probes import PLACEHOLDERS, Probe, probes_for
 from templatefix.render import Renderer
 from templatefix.syntax import parse, same_without_markers
 
-POLICY = "header outside; thinking prefill on either side; end of turn inside; whitespace after it outside"
+POLICY = Policy()
 """Where the spans are expected, printed with every verdict."""
 
 
