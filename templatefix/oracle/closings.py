@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from templatefix.oracle.views import View, common_prefix, whole
@@ -16,20 +17,46 @@ class Closings:
         extra (`str`): Text that follows the end of turn only where nothing comes after the turn, such as an
             end of sequence printed after the message loop. The model stops before it.
         terminator (`str`): What closes a plain turn, in the middle and at the end alike.
+        shared (`tuple[str, ...]`): What closes the turns of other roles too; longest first.
+        lead (`str`, *optional*): What the template prints before the first question of a conversation.
     """
 
     extra: str = ""
     terminator: str = ""
+    shared: tuple[str, ...] = ()
+    lead: str | None = None
 
     @classmethod
-    def learn(cls, views: Iterable[View]) -> Closings:
-        """Compare the ends of plain last turns with those of plain turns in the middle."""
-        found = {pair for view in views for pair in _plain(view)}
-        return cls(*found.pop()) if len(found) == 1 else cls()
+    def learn(cls, views: Sequence[View], headers: Sequence[str]) -> Closings:
+        """Compare the ends of plain last turns with those of plain turns in the middle.
+
+        Args:
+            views (`Sequence[View]`): The probes of one template.
+            headers (`Sequence[str]`): Its headers, as `headers.learn` returns them.
+        """
+        found = {pair for view in views for pair in _plain(view, appended=tuple(headers) == ("",))}
+        shared = {text for view in views for text in _of_questions(view)}
+        leads = Counter(lead for view in views for lead in _leads(view))
+        lead = next(iter(leads)) if len(leads) == 1 else None
+        pair = found.pop() if len(found) == 1 else ("", "")
+        return cls(*pair, tuple(sorted(shared, key=len, reverse=True)), lead)
 
     def bare(self, text: str) -> str:
         """Return a render that ends in an assistant turn without the extra text."""
         return text.removesuffix(self.extra) if self.extra else text
+
+    def between(self, gap: str) -> str | None:
+        """Return what closes a turn that ends otherwise in the middle than at the end, or `None` if unsure.
+
+        Args:
+            gap (`str`): What stands between the turn's own last text and that of the message after it.
+        """
+        for closing in (self.terminator, *self.shared):
+            if closing and gap.startswith(closing):
+                return closing
+        if self.lead is not None and gap.endswith(self.lead):
+            return gap.removesuffix(self.lead).rstrip()
+        return None
 
 
 def tail(view: View, turn: int) -> str | None:
@@ -42,19 +69,59 @@ def tail(view: View, turn: int) -> str | None:
     return alone[place[1] :] if alone is not None and place else None
 
 
-def _plain(view: View) -> Iterable[tuple[str, str]]:
-    full = view.upto(len(view.probe.messages), False)
+def _said_last(view: View, turn: int) -> bool:
+    """Whether a message is plain and ends with a text of its own."""
+    message, texts = view.probe.messages[turn], view.probe.turns[turn].texts
+    return "tool_calls" not in message and bool(texts) and str(message["content"]).endswith(texts[-1])
+
+
+def _plain(view: View, *, appended: bool) -> Iterable[tuple[str, str]]:
+    full = view.full
     if full is None:
         return
     places = [*view.located(full), None]
     for turn in view.probe.assistant:
         place, after, last = places[turn], places[turn + 1], tail(view, turn)
-        message, texts = view.probe.messages[turn], view.probe.turns[turn].texts
-        plain = "tool_calls" not in message and str(message["content"]).endswith(texts[-1] if texts else "")
-        if not plain or not (place and after) or last is None:
+        if not _said_last(view, turn) or not (place and after) or last is None:
             continue
         gap = full[place[1] : after[0]]
+        before = places[turn - 1] if turn else None
+        if appended and before and (pair := _without_header(last, full[before[1] : place[0]])):
+            yield pair
+            continue
         shared = gap[: whole(gap, common_prefix(gap, last), last)].rstrip()
         if shared:
             rest = last[len(shared) :]
             yield (rest if rest.strip() else "", shared)
+
+
+def _without_header(last: str, before: str) -> tuple[str, str] | None:
+    """Part the end of a last turn from the header of the next one, which the template prints unasked."""
+    shared = common_prefix(last[::-1], before[::-1])
+    while shared and last[-shared - 1 : -shared].isalnum() and last[-shared].isalnum():
+        shared -= 1
+    closing = last[: len(last) - shared].rstrip()
+    return (last[len(closing) :], closing) if closing and last[len(closing) :].strip() else None
+
+
+def _of_questions(view: View) -> Iterator[str]:
+    """What closes a question before an answer is asked for."""
+    full = view.full
+    places = view.located(full) if full else []
+    for turn in view.probe.assistant:
+        asked = turn > 0 and view.probe.turns[turn - 1].role == "user" and _said_last(view, turn - 1)
+        place = places[turn - 1] if asked and places else None
+        if full is None or place is None:
+            continue
+        for base, _ in view.prompts(turn):
+            if full.startswith(base) and len(base) > place[1] and (text := base[place[1] :].strip()):
+                yield base[place[1] : place[1] + base[place[1] :].index(text) + len(text)]
+
+
+def _leads(view: View) -> Iterator[str]:
+    """What stands before a question that opens a conversation, the beginning of the sequence aside."""
+    full = view.full
+    place = view.located(full)[0] if full else None
+    if full and place and view.probe.turns[0].role == "user" and not view.probe.tools and not view.probe.options:
+        start = str(view.renderer.variables.get("bos_token") or "")
+        yield full[: place[0]].removeprefix(start)

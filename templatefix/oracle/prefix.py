@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from templatefix.oracle.closings import Closings
-from templatefix.oracle.headers import openings
-from templatefix.oracle.views import View, common_prefix
+from typing import NamedTuple
 
-Bounds = tuple[frozenset[int], frozenset[int]]
+from templatefix.oracle.closings import Closings
+from templatefix.oracle.headers import Opening, openings
+from templatefix.oracle.views import View
+
+
+class Bounds(NamedTuple):
+    """Where an owed span may begin and end.
+
+    Args:
+        starts (`frozenset[int]`): Offsets at which it may start.
+        ends (`frozenset[int]`): Offsets at which it may end.
+        header (`int`): Where the header before it begins.
+    """
+
+    starts: frozenset[int]
+    ends: frozenset[int]
+    header: int
 
 
 def owed(view: View, turn: int, headers: tuple[str, ...], closings: Closings) -> Bounds | str:
-    """Return the offsets at which the owed span may start and end, or the reason why they cannot be told.
+    """Return where the owed span may start and end, or the reason why it cannot be told.
 
     Args:
         view (`View`): The probe.
@@ -18,25 +32,39 @@ def owed(view: View, turn: int, headers: tuple[str, ...], closings: Closings) ->
         headers (`tuple[str, ...]`): The headers that are certain.
         closings (`Closings`): How turns end.
     """
-    full = view.upto(len(view.probe.messages), False)
-    alone = view.upto(turn + 1, False)
+    full, alone = view.full, view.upto(turn + 1, False)
     if full is None or alone is None:
         return "the conversation up to this turn does not render"
     opening = openings(view, turn)
     if opening is None:
         return "the text before this turn changes when the turn is added"
-    known = {opening.base + len(each) for each in headers if full.startswith(each, opening.base)}
-    starts = frozenset(known | set(opening.starts))
+    starts = _starts(full, opening, headers)
     if not starts:
         return "the generation prompt is no beginning of this turn"
     bare = closings.bare(alone).rstrip()
-    if common_prefix(full, bare) < len(bare):
+    shift = view.aligned(bare, full, turn + 1)
+    if shift is None:
         silent = not any(text in full for text in view.probe.turns[turn].texts)
         if not (silent and closings.terminator and full.startswith(closings.terminator, max(starts))):
             return "the text of this turn changes when messages follow"
-        return starts, frozenset([max(starts) + len(closings.terminator)])
+        return Bounds(starts, frozenset([max(starts) + len(closings.terminator)]), opening.base)
     place = view.located(full)[turn]
-    return starts, ends(full, len(bare), max(starts), place)
+    return Bounds(starts, ends(full, len(bare) + shift, max(starts), place), opening.base)
+
+
+def _starts(full: str, opening: Opening, headers: tuple[str, ...]) -> frozenset[int]:
+    base = opening.base
+    known = {base + len(each) for each in headers if full.startswith(each, base)}
+    if opening.silent:  # inference opens nothing here; a header that stands here all the same is none of the model's
+        gap = len(full) - base - len(full[base:].lstrip())
+        after = {
+            base + gap + len(each.lstrip())
+            for each in headers
+            if each.strip() and full.startswith(each.lstrip(), base + gap)
+        }
+        if after:
+            return frozenset(after)
+    return frozenset(known | set(opening.starts))
 
 
 def ends(full: str, stripped: int, start: int, place: tuple[int, int] | None) -> frozenset[int]:

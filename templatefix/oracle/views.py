@@ -49,6 +49,10 @@ def whole(text: str, cut: int, *others: str) -> int:
     return cut
 
 
+Place = tuple[int, int]
+"""Where the texts of one message stand in a render: first start, last end."""
+
+
 @dataclass
 class View:
     """A probe as one template renders it.
@@ -61,6 +65,13 @@ class View:
     renderer: Renderer
     probe: Probe
     _cache: dict[Any, str | None] = field(default_factory=dict, repr=False)
+    _prompts: dict[int, list[tuple[str, str]]] = field(default_factory=dict, repr=False)
+    _places: dict[str, list[Place | None]] = field(default_factory=dict, repr=False)
+
+    @property
+    def full(self) -> str | None:
+        """The render of the whole conversation, or `None` where the template raises."""
+        return self.upto(len(self.probe.messages), False)
 
     def upto(self, count: int, prompt: bool, options: Mapping[str, Any] | None = None) -> str | None:
         """Render the first `count` messages, or return `None` where the template raises.
@@ -71,6 +82,7 @@ class View:
             options (`Mapping`, *optional*): Variables in place of the probe's own.
         """
         chosen = self.probe.options if options is None else options
+        chosen = {name: value for name, value in chosen.items() if self.renderer.reads(name)}
         key = (count, prompt, repr(sorted(chosen.items())))
         if key not in self._cache:
             tools = self.probe.arguments["tools"]
@@ -87,26 +99,44 @@ class View:
 
         `prompt` is the render with a generation prompt, `base` the part of it that stands without one.
         """
-        pairs = []
+        if count in self._prompts:
+            return self._prompts[count]
+        pairs: list[tuple[str, str]] = []
         for options in switches(self.probe):
             without, prompt = self.upto(count, False, options), self.upto(count, True, options)
             if without is not None and prompt is not None:
                 base = whole(prompt, common_prefix(without, prompt), without)
                 if (prompt[:base], prompt) not in pairs:
                     pairs.append((prompt[:base], prompt))
+        self._prompts[count] = pairs
         return pairs
 
-    def located(self, text: str) -> list[tuple[int, int] | None]:
-        """Return where each message's own texts stand in a render: first start, last end.
+    def plain(self, turn: int) -> bool:
+        """Whether a message says one text and nothing else."""
+        message, texts = self.probe.messages[turn], self.probe.turns[turn].texts
+        return set(message) == {"role", "content"} and [str(message["content"]).strip()] == list(texts)
+
+    def located(self, text: str) -> list[Place | None]:
+        """Return where each message's own texts stand in a render.
 
         `None` for a message of which nothing is found, or something is found more than once or out of order.
         """
-        places: list[tuple[int, int] | None] = []
+        if text not in self._places:
+            self._places[text] = self._locate(text)
+        return self._places[text]
+
+    def _locate(self, text: str) -> list[Place | None]:
+        places: list[Place | None] = []
         cursor = 0
         for turn in self.probe.turns:
-            found = [(text.find(each), len(each)) for each in turn.texts if text.count(each) == 1]
+            counts = [text.count(each) for each in turn.texts]
+            found = [
+                (text.find(each), len(each))
+                for each, count in zip(turn.texts, counts, strict=True)
+                if count == 1
+            ]
             spans = [(at, at + length) for at, length in found]
-            ordered = bool(spans) and all(text.count(each) <= 1 for each in turn.texts)
+            ordered = bool(spans) and max(counts) <= 1
             place = (min(spans)[0], max(end for _, end in spans)) if ordered else None
             if place and place[0] >= cursor:
                 cursor = place[1]
@@ -114,3 +144,22 @@ class View:
             else:
                 places.append(None)
         return places
+
+    def aligned(self, text: str, other: str, turn: int) -> int | None:
+        """Return by how much `other` is ahead of `text` from the last message before `turn` on.
+
+        0 where `text` is a beginning of `other`. Where history before it was rewritten, the two are laid over
+        each other at the last message before `turn` that both hold; `None` if they differ after it too.
+
+        Args:
+            text (`str`): A render of the messages before `turn`.
+            other (`str`): Another render, of more messages.
+            turn (`int`): Index of a message.
+        """
+        if other.startswith(text):
+            return 0
+        mine, theirs = self.located(text), self.located(other)
+        for one, two in reversed(list(zip(mine[:turn], theirs[:turn], strict=True))):
+            if one and two:
+                return two[1] - one[1] if other.startswith(text[one[1] :], two[1]) else None
+        return None

@@ -1,7 +1,20 @@
 """The conversations on which a chat template is judged."""
 
-from templatefix.probes.derived import probes_for
+from templatefix.probes.derived import asked_variables, probes_for, values_for, with_key
 from templatefix.probes.matrix import MATRIX
 from templatefix.probes.messages import PLACEHOLDERS, Probe, Turn, switches
+from templatefix.probes.schema import Schema, read_schema
 
-__all__ = ["MATRIX", "PLACEHOLDERS", "Probe", "Turn", "probes_for", "switches"]
+__all__ = [
+    "MATRIX",
+    "PLACEHOLDERS",
+    "Probe",
+    "Schema",
+    "Turn",
+    "asked_variables",
+    "probes_for",
+    "read_schema",
+    "switches",
+    "values_for",
+    "with_key",
+]

@@ -1,4 +1,4 @@
-"""Probes that a template asks for: the variables and message keys it tests and nobody else uses."""
+"""Probes that a template asks for: the variables and message keys it reads and no probe of the matrix has."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 
 from jinja2 import meta, nodes
 
+from templatefix.model import Message
 from templatefix.probes.matrix import MATRIX
 from templatefix.probes.messages import PLACEHOLDERS, Probe, Turn
+from templatefix.probes.schema import ITEM, Path, Schema, give, read_schema
 from templatefix.syntax import Source, parse
 
 _GIVEN = {"messages", "tools", "documents", "add_generation_prompt", "enable_thinking", *PLACEHOLDERS}
@@ -24,6 +26,8 @@ _KEYS = {
     "name",
     "tool_call_id",
 }
+_CALL_KEYS = {"function", "id", "type"}
+_PART_TYPES = {"text", "image", "video"}
 _MOST = 8
 _BASES = (
     "two turns",
@@ -35,29 +39,34 @@ _BASES = (
 
 
 def probes_for(source: Source) -> tuple[Probe, ...]:
-    """Return the matrix, and probes for what this template tests besides.
+    """Return the matrix, and probes for what this template reads besides.
 
     Args:
         source (`Source`): The template.
     """
     bases = [probe for probe in MATRIX if probe.name in _BASES]
-    return (*MATRIX, *_with_variables(source, bases), *_with_keys(source, bases[0]))
+    return (*MATRIX, *_with_variables(source, bases), *_with_keys(source, bases))
+
+
+def asked_variables(source: Source) -> list[str]:
+    """Return the variables that a template reads and nobody sets, but for those every probe has."""
+    # Jinja compiles to find them, and its optimiser changes the tree it compiles.
+    undeclared = meta.find_undeclared_variables(parse(source.text).tree)
+    return sorted(undeclared - _GIVEN - _GLOBALS)
 
 
 def _with_variables(source: Source, bases: list[Probe]) -> Iterator[Probe]:
-    # Jinja compiles to find them, and its optimiser changes the tree it compiles.
-    undeclared = meta.find_undeclared_variables(parse(source.text).tree)
-    if "documents" in undeclared:
+    if any(name.name == "documents" for name in source.tree.find_all(nodes.Name)):
         documents = [{"title": "Almanac", "text": "Thistledown grows there.", "doc_id": 1}]
         yield replace(bases[0], name="documents", options={"documents": documents})
-    for name in sorted(undeclared - _GIVEN - _GLOBALS)[:_MOST]:
-        for value in _values(source, name):
+    for name in asked_variables(source)[:_MOST]:
+        for value in values_for(source, name):
             for base in bases:
                 yield replace(base, name=f"{base.name}, {name}={value!r}", options={name: value})
 
 
-def _values(source: Source, name: str) -> list[Any]:
-    """Values worth trying for a variable: what it is compared with, or the truth values."""
+def values_for(source: Source, name: str) -> list[Any]:
+    """Return values worth trying for a variable: what it is compared with, or the truth values."""
     compared: dict[Any, None] = {}
     for test in source.tree.find_all(nodes.Compare):
         for operand in test.ops:
@@ -73,26 +82,32 @@ def _values(source: Source, name: str) -> list[Any]:
     return [*list(compared)[:3], *(value for value in (True, False) if value not in compared)]
 
 
-def _with_keys(source: Source, base: Probe) -> Iterator[Probe]:
-    """Give the assistant's messages each key that the template reads of a message and no probe has."""
-    reads: list[nodes.Getattr | nodes.Getitem] = [
-        *source.tree.find_all(nodes.Getattr),
-        *source.tree.find_all(nodes.Getitem),
-    ]
-    keys: dict[str, set[str]] = {}
-    for read in reads:
-        key = read.attr if isinstance(read, nodes.Getattr) else getattr(read.arg, "value", None)
-        if isinstance(read.node, nodes.Name) and isinstance(key, str):
-            keys.setdefault(read.node.name, set()).add(key)
-    loops = {
-        loop.target.name for loop in source.tree.find_all(nodes.For) if isinstance(loop.target, nodes.Name)
-    }
-    own = {key for name, found in keys.items() if name in loops and "role" in found for key in found}
-    for key in sorted(own - _KEYS)[:_MOST]:
-        messages, turns = [], []
-        for index, (message, turn) in enumerate(zip(base.messages, base.turns, strict=True)):
-            answers = turn.role == "assistant"
-            text = f"Larkspur{index} for {key[::-1]}{index}."
-            messages.append({**message, key: text} if answers else message)
-            turns.append(Turn(turn.role, (text, *turn.texts)) if answers else turn)
-        yield Probe(f"two turns, messages with {key!r}", messages, tuple(turns))
+def _with_keys(source: Source, bases: list[Probe]) -> Iterator[Probe]:
+    schema = read_schema(source)
+    for key in [key for key in schema.children(()) if key not in _KEYS and key != ITEM][:_MOST]:
+        yield with_key(bases[0], schema, (key,))
+    if set(schema.children(("tool_calls", ITEM))) - _CALL_KEYS:
+        yield with_key(bases[3], schema, ("tool_calls",))
+    told = schema.choices.get(("content", ITEM, "type"), {})
+    below = set(schema.children(("content",)))
+    if (below and below != {ITEM}) or (set(told) - _PART_TYPES):
+        yield with_key(bases[0], schema, ("content",))
+
+
+def with_key(base: Probe, schema: Schema, path: Path, *, flat: bool = False) -> Probe:
+    """Return a probe whose assistant's messages have what the template reads at a path.
+
+    Args:
+        base (`Probe`): The conversation.
+        schema (`Schema`): What the template reads.
+        path (`tuple[str, ...]`): One key of a message.
+        flat (`bool`): See [`Schema.fill`].
+    """
+    given: list[tuple[Message, Turn]] = []
+    for index, (message, turn) in enumerate(zip(base.messages, base.turns, strict=True)):
+        wanted = turn.role == "assistant" and (path[0] not in _KEYS or path[0] in message)
+        given.append(give(schema, path, message, turn, str(index), flat=flat) if wanted else (message, turn))
+    name = f"{base.name}, messages with {path[0]!r}{' flat' if flat else ''}"
+    return replace(
+        base, name=name, messages=[each for each, _ in given], turns=tuple(turn for _, turn in given)
+    )

@@ -83,6 +83,12 @@ def switches(probe: Probe) -> list[Mapping[str, Any]]:
 _WORDS = {"system": "Marlow", "user": "Quince", "assistant": "Tamsin", "tool": "Veldt", "observer": "Brindle"}
 
 _SHAPES = ("parts", "media", "padded", "unicode")
+_REASONING_KEYS = {
+    "reasoning": "reasoning_content",
+    "reasoning key": "reasoning",
+    "thinking key": "thinking",
+}
+_EMPTY: dict[str, str | None] = {"empty": "", "blank": " \n", "none": None}
 
 
 def say(role: str, number: int, *, shape: str = "text") -> tuple[Message, Turn]:
@@ -103,54 +109,90 @@ def say(role: str, number: int, *, shape: str = "text") -> tuple[Message, Turn]:
 def answer(number: int, shape: str = "text") -> tuple[Message, Turn]:
     """An assistant's message without tool calls; `shape` names what is special about it."""
     message, turn = say("assistant", number, shape=shape if shape in _SHAPES else "text")
-    reasoning = f"Pondering{number} the gnihtam{number} of it."
-    if shape == "reasoning":
-        return {**message, "reasoning_content": reasoning}, Turn("assistant", (reasoning, *turn.texts))
+    reasoning = thought(number)
+    both = Turn("assistant", (reasoning, *turn.texts))
+    if shape in _REASONING_KEYS:
+        return {**message, _REASONING_KEYS[shape]: reasoning}, both
+    if shape == "reasoning alone":
+        return {**message, "content": "", "reasoning_content": reasoning}, Turn("assistant", (reasoning,))
     if shape == "think":
-        content = f"<think>\n{reasoning}\n</think>\n\n{message['content']}"
-        return {**message, "content": content}, Turn("assistant", (reasoning, *turn.texts))
-    if shape == "reasoning key":
-        return {**message, "reasoning": reasoning}, Turn("assistant", (reasoning, *turn.texts))
+        return {**message, "content": f"<think>\n{reasoning}\n</think>\n\n{message['content']}"}, both
+    if shape == "think alone":
+        return {**message, "content": f"<think>\n{reasoning}\n</think>"}, Turn("assistant", (reasoning,))
     if shape == "two parts":
-        texts = (reasoning, *turn.texts)
-        return {**message, "content": [{"type": "text", "text": text} for text in texts]}, Turn(
-            "assistant", texts
-        )
-    if shape == "empty":
-        return {**message, "content": ""}, Turn("assistant", ())
+        return {**message, "content": [{"type": "text", "text": text} for text in both.texts]}, both
+    if shape in _EMPTY:
+        return {**message, "content": _EMPTY[shape]}, Turn("assistant", ())
     return message, turn
 
 
+def thought(number: int) -> str:
+    """A unique text of reasoning."""
+    return f"Pondering{number} the gnihtam{number} of it."
+
+
 def calls(
-    number: int, *, count: int = 1, content: str | None = "", as_json: bool = False, reasoning: bool = False
+    number: int,
+    *,
+    count: int = 1,
+    content: str | list[dict[str, str]] | None = "",
+    as_json: bool = False,
+    reasoning: bool = False,
+    rich: bool = False,
+    bare: bool = False,
 ) -> tuple[Message, Turn]:
-    """An assistant's message that calls tools."""
+    """An assistant's message that calls tools.
+
+    Args:
+        number (`int`): Makes its texts unique.
+        count (`int`): How many calls.
+        content (`str` or `list[dict]`, *optional*): What it says besides.
+        as_json (`bool`): Whether arguments are a JSON string.
+        reasoning (`bool`): Whether it reasons too.
+        rich (`bool`): Whether the calls have several arguments, of all types.
+        bare (`bool`): Whether they have none.
+    """
     places = [f"Ossory{number}x{index}" for index in range(count)]
-    calls = [
-        {
-            "type": "function",
-            "id": f"call{number}{index:04d}",
-            "function": {
-                "name": "weather_at",
-                "arguments": json.dumps({"place": place}) if as_json else {"place": place},
-            },
-        }
-        for index, place in enumerate(places)
-    ]
-    thought = f"Pondering{number} the gnihtam{number} of it."
-    message: Message = {"role": "assistant", "content": content, "tool_calls": calls}
-    texts = ((thought,) if reasoning else ()) + ((content,) if content else ()) + tuple(places)
-    return ({**message, "reasoning_content": thought} if reasoning else message), Turn("assistant", texts)
+    made = []
+    for index, place in enumerate(places):
+        arguments = {} if bare else {"place": place, **(_rich(place) if rich else {})}
+        function = {"name": "weather_at", "arguments": json.dumps(arguments) if as_json else arguments}
+        made.append({"type": "function", "id": f"call{number}{index:04d}", "function": function})
+    message: Message = {"role": "assistant", "content": content, "tool_calls": made}
+    notes = [_note(place) for place in places] if rich else []
+    own = [part["text"] for part in content] if isinstance(content, list) else [content] if content else []
+    said = (*([thought(number)] if reasoning else []), *own)
+    turn = Turn("assistant", (*said, *([] if bare else places), *notes))
+    return ({**message, "reasoning_content": thought(number)} if reasoning else message), turn
 
 
-def result(number: int, index: int = 0) -> tuple[Message, Turn]:
+def _note(place: str) -> str:
+    return f"<b> & {place.replace('Ossory', 'Sorrel')}"  # what some templates escape
+
+
+def _rich(place: str) -> dict[str, Any]:
+    return {
+        "note": _note(place),
+        "days": 3,
+        "exact": True,
+        "unit": None,
+        "tags": ["a", "b"],
+        "more": {"deep": 1.5},
+    }
+
+
+def result(number: int, index: int = 0, *, shape: str = "text") -> tuple[Message, Turn]:
     """A tool's message."""
-    text = f"Veldt{number}x{index} is dry."
+    text = f"{number}{index}481516234" if shape == "a number" else f"Veldt{number}x{index} is dry."
+    media = [{"type": "image"}, {"type": "audio"}, {"type": "video"}] if shape == "media" else []
+    parts = [*media, {"type": "text", "text": text}]
+    other = {"text": text, "a mapping": {"weather": text}, "a number": int(text) if text.isdigit() else 0}
+    content: Any = other.get(shape, parts)
     message = {
         "role": "tool",
         "name": "weather_at",
         "tool_call_id": f"call{number}{index:04d}",
-        "content": text,
+        "content": content,
     }
     return message, Turn("tool", (text,))
 

@@ -34,6 +34,7 @@ class Piece:
         atom (`int`): Index of the operand in the output's chain.
         span (`Span`): Where its text stands in the rendered conversation.
         message (`int`, *optional*): Index of the message that the innermost message loop was at.
+        role (`str`): Role of the innermost loop item that has one, rebuilt by the template or not; empty outside.
     """
 
     leaf: int
@@ -41,6 +42,7 @@ class Piece:
     atom: int
     span: Span
     message: int | None
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +87,11 @@ class _Recorder:
         message = next(
             (at for target in targets for at, each in enumerate(self.chat) if each is target), None
         )
+        roles = (each["role"] for each in targets if isinstance(each, Mapping) and "role" in each)
+        role = str(next(roles, ""))
         for atom, part in enumerate(parts):
             span = Span(self.length, self.length + len(part))
-            self.pieces.append(Piece(index, self.run, atom, span, message))
+            self.pieces.append(Piece(index, self.run, atom, span, message, role))
             self.length = span.end
         self.run += 1
         return text

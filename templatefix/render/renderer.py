@@ -34,6 +34,7 @@ class Renderer:
     ) -> None:
         self.environment = environment or Environment()
         self.variables = dict(variables)
+        self.source = source if isinstance(source, str) else ""
         try:
             tree = self.environment.parse(source) if isinstance(source, str) else source
             self.template = self.environment.from_string(_with_clocks(tree, self.environment))
@@ -41,6 +42,10 @@ class Renderer:
             raise SyntaxProblem(error.message or str(error), getattr(error, "lineno", 1)) from error
         except SyntaxError as error:  # Jinja compiles to Python: `break` in a closure fails only there
             raise SyntaxProblem(f"Jinja compiles it to invalid Python: {error.msg}", 1) from error
+
+    def reads(self, name: str) -> bool:
+        """Whether the template's source has this word in it, so that a variable of that name may matter."""
+        return not self.source or name in self.source
 
     def render(
         self,

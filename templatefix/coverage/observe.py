@@ -1,0 +1,159 @@
+"""Which outputs of a template the probes made an assistant's turn print: what was never printed was never judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from jinja2 import nodes
+
+from templatefix.coverage.reach import loop_targets, possible
+from templatefix.errors import RenderError
+from templatefix.model import Coverage
+from templatefix.probes import Probe
+from templatefix.render import Tracer, leaves
+from templatefix.syntax import Source, is_generation, span_of, walk
+from templatefix.syntax.chain import atoms, is_literal
+
+_NOT_TEXT = {"role", "name"}  # what a header may say of a message
+ASSISTANT = frozenset({"assistant", "model"})  # what templates call it in the messages they rebuild
+
+
+_PROMPTED = ("one turn", "ends with the user", "tool call, then the tool")
+
+
+@dataclass
+class Observer:
+    """Counts what the probes reach.
+
+    Args:
+        source (`Source`): The template.
+        variables (`Mapping[str, str]`): Special tokens.
+    """
+
+    source: Source
+    variables: Mapping[str, Any]
+    ran: set[tuple[int, str]] = field(default_factory=set)
+    printed: set[tuple[int, int]] = field(default_factory=set)
+
+    @cached_property
+    def leaves(self) -> list[nodes.Output]:
+        """The outputs that print straight to the rendered text."""
+        return leaves(self.source)
+
+    @cached_property
+    def places(self) -> dict[int, tuple[nodes.Node, ...]]:
+        """The ancestors of each node, by its identity."""
+        return {id(node): above for node, above in walk(self.source.tree)}
+
+    @cached_property
+    def _tracer(self) -> Tracer:
+        return Tracer(self.source, self.variables)
+
+    def see(self, probes: Iterable[Probe]) -> bool:
+        """Run probes, with and without a generation prompt; return whether one reached something new."""
+        before = len(self.ran), len(self.printed)
+        for probe in probes:
+            # What only a generation prompt prints is the same after any conversation.
+            for prompt in (False, True) if probe.name in _PROMPTED else (False,):
+                try:
+                    traced = self._tracer.run(
+                        probe.messages, **{**probe.arguments, "add_generation_prompt": prompt}
+                    )
+                except RenderError:
+                    continue
+                for piece in traced.pieces:
+                    role = "assistant" if piece.role in ASSISTANT else piece.role
+                    self.ran.add((piece.leaf, role))
+                    if role == "assistant" and len(piece.span):
+                        self.printed.add((piece.leaf, piece.atom))
+        return (len(self.ran), len(self.printed)) != before
+
+    def coverage(self) -> Coverage:
+        """Say which outputs in loops over messages no probe reached."""
+        lines: dict[str, set[int]] = {"marked": set(), "unmarked": set(), "others": set()}
+        kinds = self._kinds()
+        for index, kind in kinds:
+            if not self.reached(index, kind):
+                lines[kind].add(self.source.position(span_of(self.leaves[index]).start)[0])
+        outputs = sum(kind != "others" for _, kind in kinds)
+        return Coverage(outputs, **{kind: tuple(sorted(found)) for kind, found in lines.items()})
+
+    def missing(self) -> list[nodes.Output]:
+        """The outputs that an assistant's turn may reach, and none did."""
+        return [
+            self.leaves[index]
+            for index, kind in self._kinds()
+            if kind != "others" and not self.reached(index, kind)
+        ]
+
+    def _kinds(self) -> list[tuple[int, str]]:
+        """Each output in a loop over messages that prints more than whitespace, and whose it is."""
+        of_messages = {id(self.leaves[leaf]) for leaf, role in self.ran if role}
+        loops = {
+            id(each) for leaf in of_messages for each in self.places[leaf] if isinstance(each, nodes.For)
+        }
+        kinds = []
+        for index, output in enumerate(self.leaves):
+            above = self.places[id(output)]
+            if not any(id(each) in loops for each in above) or _silent(output):
+                continue
+            marked = "marked" if any(is_generation(each) for each in above) else "unmarked"
+            kinds.append((index, marked if possible(output, above) else "others"))
+        return kinds
+
+    def reached(self, index: int, kind: str) -> bool:
+        """Whether an assistant's turn ran the output, and each operand that reads the message printed something."""
+        if kind == "others":
+            return any(leaf == index for leaf, _ in self.ran)
+        if (index, "assistant") not in self.ran:
+            return False
+        output = self.leaves[index]
+        if len(output.nodes) != 1:
+            return True
+        above = self.places[id(output)]
+        texts = loop_targets(above) | _set_in_loops(above)
+        found = atoms(output.nodes[0], self.source.text, self.source.markup)
+        return all(
+            (index, at) in self.printed
+            for at, atom in enumerate(found)
+            if not is_literal(atom) and _reads_text(atom, texts)
+        )
+
+
+def _set_in_loops(above: Sequence[nodes.Node]) -> set[str]:
+    loops = [each for each in above if isinstance(each, nodes.For)]
+    return {
+        name.name
+        for loop in loops[:1]
+        for assignment in loop.find_all(nodes.Assign)
+        for name in [assignment.target, *assignment.target.find_all(nodes.Name)]
+        if isinstance(name, nodes.Name)
+    }
+
+
+def _reads_text(atom: nodes.Expr, names: set[str]) -> bool:
+    """Whether an operand reads what a message says, and not only who says it."""
+    reads = [*atom.find_all(nodes.Name)] if not isinstance(atom, nodes.Name) else [atom]
+    about = {
+        id(each.node)
+        for each in [atom, *atom.find_all((nodes.Getattr, nodes.Getitem))]
+        if isinstance(each, nodes.Getattr | nodes.Getitem)
+        and (each.attr if isinstance(each, nodes.Getattr) else getattr(each.arg, "value", None)) in _NOT_TEXT
+    }
+    return any(name.name in names and id(name) not in about for name in reads)
+
+
+def _silent(output: nodes.Output) -> bool:
+    """Whether an output prints whitespace at most, or raises."""
+    only = output.nodes[0]
+    if isinstance(only, nodes.TemplateData):
+        return not only.data.strip()
+    raises = (
+        isinstance(only, nodes.Call)
+        and isinstance(only.node, nodes.Name)
+        and only.node.name == "raise_exception"
+    )
+    return raises or (is_literal(only) and not str(getattr(only, "value", "")).strip())

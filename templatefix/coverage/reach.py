@@ -1,0 +1,174 @@
+"""Whether an output can run in an assistant's turn, as far as the tests around it tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Any
+
+from jinja2 import nodes
+
+from templatefix.syntax import branches, span_of, walk
+
+Known = Mapping[str, frozenset[Any]]
+NOTHING: Known = MappingProxyType({})
+_PLAIN = ("lower", "trim", "string")  # filters that leave the name of a role as it is
+
+
+def possible(node: nodes.Node, above: Sequence[nodes.Node], role: str = "assistant") -> bool:
+    """Whether the tests around an output let it run for a message of that role.
+
+    Only tests that read the role of a loop's own item are understood; any other may be true or false.
+
+    Args:
+        node (`jinja2.nodes.Node`): The output.
+        above (`Sequence[jinja2.nodes.Node]`): Its ancestors, outermost first.
+        role (`str`): The role.
+    """
+    if any(wanted and _reads_flag(test) for test, wanted in tests_around(node, above)):
+        return False  # a generation prompt: no turn of a conversation
+    targets = loop_targets(above)
+    known = _known(node, above, role, targets)
+    if any(_jumps(each, role, targets, known) for each in _before(node, above)):
+        return False
+    return all(
+        truth(test, role, targets, known) in (wanted, None) for test, wanted in tests_around(node, above)
+    )
+
+
+def _reads_flag(test: nodes.Node) -> bool:
+    """Whether a test can only be true where a generation prompt is asked for."""
+    if isinstance(test, nodes.And):
+        return _reads_flag(test.left) or _reads_flag(test.right)
+    return isinstance(test, nodes.Name) and test.name == "add_generation_prompt"
+
+
+def loop_targets(above: Sequence[nodes.Node]) -> set[str]:
+    """Names of the loop variables in scope below these ancestors."""
+    loops = [each for each in above if isinstance(each, nodes.For)]
+    return {loop.target.name for loop in loops if isinstance(loop.target, nodes.Name)}
+
+
+def _known(node: nodes.Node, above: Sequence[nodes.Node], role: str, targets: set[str]) -> Known:
+    """Names that hold the role or another name for it, as in `{% set role = 'model' %}`, where the node stands."""
+    found: dict[str, frozenset[str] | None] = {}
+    for loop in [each for each in above if isinstance(each, nodes.For)][:1]:
+        for each, over in walk(loop):
+            if not isinstance(each, nodes.Assign) or not isinstance(each.target, nodes.Name):
+                continue
+            if span_of(each).start > span_of(node).start:
+                break
+            held = {truth(test, role, targets) in (wanted, None) for test, wanted in tests_around(each, over)}
+            sure = all(truth(test, role, targets) is wanted for test, wanted in tests_around(each, over))
+            if False in held:
+                continue  # never runs for this role
+            value = _role_named(each.node, role, targets)
+            nested = any(isinstance(outer, nodes.For) for outer in over[1:])
+            before = frozenset() if sure else found.get(each.target.name)
+            plain = value is not None and before is not None and not nested
+            found[each.target.name] = before | {value} if plain and before is not None and value else None
+    return {name: values for name, values in found.items() if values}
+
+
+def _role_named(value: nodes.Node, role: str, targets: set[str]) -> str | None:
+    """The text that an assigned value is for this role, if it depends on nothing else."""
+    value = _bare(value)
+    if isinstance(value, nodes.Const) and isinstance(value.value, str):
+        return value.value
+    if isinstance(value, nodes.CondExpr) and value.expr2 is not None:
+        held = truth(value.test, role, targets)
+        return None if held is None else _role_named(value.expr1 if held else value.expr2, role, targets)
+    return role if _reads_role(value, targets) else None
+
+
+def _bare(value: nodes.Node) -> nodes.Node:
+    while isinstance(value, nodes.Filter) and value.name in _PLAIN and value.node is not None:
+        value = value.node
+    return value
+
+
+def tests_around(node: nodes.Node, above: Sequence[nodes.Node]) -> Iterator[tuple[nodes.Node, bool]]:
+    """The tests that decide whether the node runs, and what each must be."""
+    path = [*above, node]
+    for outer, inner in pairwise(path):
+        if not isinstance(outer, nodes.If):
+            continue
+        if any(inner is each for each in outer.body):
+            yield outer.test, True
+            continue
+        yield outer.test, False
+        arms = outer.elif_
+        before = [each for each in arms if each is not inner]
+        if any(inner is each for each in arms):
+            before = arms[: next(at for at, each in enumerate(arms) if each is inner)]
+        for each in before:
+            yield each.test, False
+
+
+def _before(node: nodes.Node, above: Sequence[nodes.Node]) -> Iterator[nodes.Node]:
+    """The statements of the same loop that have run when the node does."""
+    path = [*above, node]
+    for outer, inner in pairwise(path):
+        for body in branches(outer):
+            at = next((at for at, each in enumerate(body) if each is inner), None)
+            yield from body[:at] if at is not None else []
+
+
+def _jumps(statement: nodes.Node, role: str, targets: set[str], known: Known) -> bool:
+    """Whether a statement surely ends the loop's turn for a message of that role."""
+    if isinstance(statement, nodes.Break | nodes.Continue):
+        return True
+    if not isinstance(statement, nodes.If):
+        return False
+    for arm in (statement, *statement.elif_):
+        held = truth(arm.test, role, targets, known)
+        if held is not False:
+            return held is True and any(_jumps(each, role, targets, known) for each in arm.body)
+    return any(_jumps(each, role, targets, known) for each in statement.else_)
+
+
+def truth(test: nodes.Node, role: str, targets: set[str], known: Known = NOTHING) -> bool | None:
+    """Evaluate a test for one role; `None` where it depends on something else.
+
+    Args:
+        test (`jinja2.nodes.Node`): The test.
+        role (`str`): The message's role.
+        targets (`set[str]`): Names that stand for the message.
+        known (`Mapping[str, frozenset]`): Names that hold one of a few texts for this role.
+    """
+    if isinstance(test, nodes.Not):
+        inner = truth(test.node, role, targets, known)
+        return None if inner is None else not inner
+    if isinstance(test, nodes.And | nodes.Or):
+        sides = (truth(test.left, role, targets, known), truth(test.right, role, targets, known))
+        decisive = isinstance(test, nodes.Or)
+        if decisive in sides:
+            return decisive
+        return None if None in sides else not decisive
+    if isinstance(test, nodes.Compare) and len(test.ops) == 1:
+        left = _bare(test.expr)
+        values = frozenset([role]) if _reads_role(left, targets) else None
+        if isinstance(left, nodes.Name):
+            values = known.get(left.name)
+        answers = {_compare(test.ops[0], value) for value in values or ()}
+        return answers.pop() if len(answers) == 1 else None
+    return None
+
+
+def _reads_role(node: nodes.Node, targets: set[str]) -> bool:
+    if not isinstance(node, nodes.Getattr | nodes.Getitem):
+        return False
+    key = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)
+    return key == "role" and isinstance(node.node, nodes.Name) and node.node.name in targets
+
+
+def _compare(operand: nodes.Operand, role: str) -> bool | None:
+    value = operand.expr
+    if operand.op in ("eq", "ne") and isinstance(value, nodes.Const):
+        return (value.value == role) is (operand.op == "eq")
+    if operand.op in ("in", "notin") and isinstance(value, nodes.List | nodes.Tuple):
+        items = [item.value for item in value.items if isinstance(item, nodes.Const)]
+        if len(items) == len(value.items):
+            return (role in items) is (operand.op == "in")
+    return None

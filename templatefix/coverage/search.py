@@ -1,0 +1,149 @@
+"""Look for conversations that reach outputs which no probe reached, by the tests around them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import product
+from typing import Any
+
+from jinja2 import nodes
+
+from templatefix.coverage.observe import Observer
+from templatefix.coverage.reach import tests_around
+from templatefix.model import Message
+from templatefix.probes import MATRIX, Probe, Turn, asked_variables, read_schema, values_for, with_key
+
+Change = Callable[[Probe], Probe]
+_TRIES = 200
+_BASES = (
+    "two turns",
+    "reasoning last",
+    "tool call",
+    "rich arguments",
+    "tool call with content and reasoning, then the tool",
+    "call after call with reasoning",
+    "parts without system",
+)
+
+
+def search(observer: Observer) -> list[Probe]:
+    """Return probes that reach more than those the observer has seen; it has seen them afterwards.
+
+    Args:
+        observer (`Observer`): What the probes have reached so far.
+    """
+    found: list[Probe] = []
+    tried: set[str] = set()
+    for output in observer.missing():
+        for probe in _for_output(observer, output):
+            if probe.name in tried or len(tried) >= _TRIES:
+                continue
+            tried.add(probe.name)
+            if observer.see([probe]):
+                found.append(probe)
+    return found
+
+
+def _for_output(observer: Observer, output: nodes.Output) -> Iterator[Probe]:
+    """Probes made to meet the tests around an output."""
+    source = observer.source
+    tests = [test for test, _ in tests_around(output, observer.places[id(output)])]
+    atoms = [atom for test in tests for atom in [test, *test.find_all(nodes.Expr)]]
+    names = {atom.name for atom in atoms if isinstance(atom, nodes.Name)}
+    words = [
+        atom.value
+        for atom in atoms
+        if isinstance(atom, nodes.Const) and isinstance(atom.value, str) and len(atom.value) > 1
+    ]
+    bases = [probe for probe in MATRIX if probe.name in _BASES]
+    options = [
+        {name: value}
+        for name in asked_variables(source)
+        if name in names
+        for value in values_for(source, name)
+    ]
+    schema = read_schema(source)
+    keys = [key for key in schema.children(()) if key != "role" and (key in words or _reads(atoms, key))]
+    changes: list[Change] = [_same, _emptied, _blank, _unsaid, _strung]
+    changes += [partial(with_key, schema=schema, path=(key,)) for key in keys]
+    changes += [partial(with_key, schema=schema, path=(key,), flat=True) for key in keys]
+    changes += [partial(_with, key=key, value=value) for key in keys for value in ("", [], None)]
+    changes += [partial(_worded, word=word) for word in dict.fromkeys(words)]
+    for base, change, option in product(bases, changes, [{}, *options]):
+        probe = change(base)
+        more = ", ".join(f"{name}={value!r}" for name, value in option.items())
+        if probe.name != base.name or option:
+            name = ", ".join(filter(None, [probe.name, more]))
+            yield replace(probe, name=name, options={**probe.options, **option})
+
+
+def _same(base: Probe) -> Probe:
+    return base
+
+
+def _with(base: Probe, key: str, value: Any) -> Probe:
+    """The assistant's messages have a key, and nothing in it."""
+    messages = [
+        {**message, key: value} if message["role"] == "assistant" else message for message in base.messages
+    ]
+    kept = [
+        tuple(text for text in turn.texts if text in json.dumps(message, ensure_ascii=False))
+        for message, turn in zip(messages, base.turns, strict=True)
+    ]
+    turns = tuple(replace(turn, texts=texts) for turn, texts in zip(base.turns, kept, strict=True))
+    return replace(base, name=f"{base.name}, {key}={value!r}", messages=messages, turns=turns)
+
+
+def _reads(atoms: list[nodes.Node], key: str) -> bool:
+    return any(isinstance(atom, nodes.Getattr) and atom.attr == key for atom in atoms)
+
+
+def _said(base: Probe, label: str, content: Callable[[str], str | None]) -> Probe:
+    """Give the assistant's messages another content; their own texts in the old one are gone."""
+    messages: list[Message] = []
+    turns: list[Turn] = []
+    for message, turn in zip(base.messages, base.turns, strict=True):
+        old = message["content"]
+        if turn.role == "assistant" and isinstance(old, str):
+            new = content(old)
+            kept = tuple(text for text in turn.texts if text not in old or text in str(new))
+            messages.append({**message, "content": new})
+            turns.append(Turn(turn.role, kept))
+        else:
+            messages.append(message)
+            turns.append(turn)
+    return replace(base, name=f"{base.name}, {label}", messages=messages, turns=tuple(turns))
+
+
+def _worded(base: Probe, word: str) -> Probe:
+    """A word that the template looks for stands within the assistant's content, and at both its ends."""
+    return _said(base, f"{word!r} in the content", lambda old: f"{word}Sedge{word} {old}{word}")
+
+
+def _emptied(base: Probe) -> Probe:
+    return _said(base, "emptied", lambda _: "")
+
+
+def _blank(base: Probe) -> Probe:
+    return _said(base, "of whitespace", lambda _: " \n")
+
+
+def _unsaid(base: Probe) -> Probe:
+    return _said(base, "without content", lambda _: None)
+
+
+def _strung(base: Probe) -> Probe:
+    """Calls are texts, not mappings."""
+    messages: list[Message] = []
+    turns: list[Turn] = []
+    for index, (message, turn) in enumerate(zip(base.messages, base.turns, strict=True)):
+        texts = [f"bistort(Burnet{index}x{at})" for at in range(2)]
+        called = "tool_calls" in message
+        kept = tuple(text for text in turn.texts if not called or text not in str(message["tool_calls"]))
+        messages.append({**message, "tool_calls": texts} if called else message)
+        turns.append(Turn(turn.role, (*kept, *texts)) if called else turn)
+    name = f"{base.name}, calls as texts" if messages != list(base.messages) else base.name
+    return replace(base, name=name, messages=messages, turns=tuple(turns))

@@ -1,0 +1,183 @@
+"""What a template reads of a message: its keys, the keys below them, and what it compares them with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from jinja2 import nodes
+
+from templatefix.model import Message
+from templatefix.probes.messages import Turn
+from templatefix.syntax import Source
+
+Path = tuple[str, ...]
+ITEM, VALUE = "[]", "{}"
+"""Steps of a path besides keys: an item of a list, a value of a mapping."""
+
+_METHODS = frozenset(name for kind in (str, dict, list) for name in dir(kind) if not name.startswith("_"))
+_SAME = {"items", "list", "default", "trim", "d", "dictsort", "sort", "reverse", "string", "safe", "lower"}
+
+
+@dataclass
+class Schema:
+    """The paths below a message that a template reads.
+
+    Args:
+        paths (`set[tuple[str, ...]]`): Each path read, from the message down.
+        choices (`dict[tuple[str, ...], dict]`): The constants that a path is compared with, in source order.
+    """
+
+    paths: set[Path] = field(default_factory=set)
+    choices: dict[Path, dict[Any, None]] = field(default_factory=dict)
+
+    def children(self, path: Path) -> list[str]:
+        """Steps that go on from a path, sorted."""
+        depth = len(path)
+        return sorted({each[depth] for each in self.paths if len(each) > depth and each[:depth] == path})
+
+    def fill(self, path: Path, texts: Iterator[str], used: list[str], *, flat: bool = False) -> Any:
+        """Return a value of the form that a template expects at a path, with unique texts at its leaves.
+
+        Args:
+            path (`tuple[str, ...]`): The path.
+            texts (`Iterator[str]`): Unique texts to take.
+            used (`list[str]`): Where the texts taken are noted.
+            flat (`bool`): Give a text where the template goes through the entries of a mapping, if there is one.
+        """
+        below = self.children(path)
+        if ITEM in below:
+            return self._items((*path, ITEM), texts, used, flat)
+        if below and below != [VALUE]:
+            keys = [key for key in below if key not in (ITEM, VALUE)]
+            return {key: self.fill((*path, key), texts, used, flat=flat) for key in keys}
+        used.append(next(texts))
+        if not below or flat:
+            return used[-1]
+        used.append(next(texts))
+        return {"place": used[-2], "note": used[-1]}
+
+    def _items(self, path: Path, texts: Iterator[str], used: list[str], flat: bool) -> list[Any]:
+        """One item for each constant that a key of the items is compared with, or two alike."""
+        told = next((key for key in self.children(path) if self.choices.get((*path, key))), None)
+        if told is None:
+            return [self.fill(path, texts, used, flat=flat) for _ in range(2)]
+        others = [key for key in self.children(path) if key not in (told, ITEM, VALUE)]
+        return [
+            {told: choice, **{key: self.fill((*path, key), texts, used, flat=flat) for key in others}}
+            for choice in list(self.choices[(*path, told)])[:5]
+        ]
+
+
+def read_schema(source: Source) -> Schema:
+    """Say what a template reads of the messages it loops over.
+
+    Args:
+        source (`Source`): The template.
+    """
+    aliases: dict[str, set[Path]] = {name: {()} for name in _message_names(source.tree)}
+    schema = Schema()
+    for _ in range(4):  # names are set from names: a few rounds reach them all
+        _grow(source.tree, aliases)
+    for node in source.tree.find_all((nodes.Getattr, nodes.Getitem, nodes.Call, nodes.For)):
+        schema.paths |= {path for path in _resolve(node, aliases) if path}
+        if isinstance(node, nodes.For):
+            schema.paths |= {(*path, _step(node)) for path in _resolve(node.iter, aliases) if path}
+    for compare in source.tree.find_all(nodes.Compare):
+        for path, value in _compared(compare, aliases):
+            schema.choices.setdefault(path, {})[value] = None
+    return schema
+
+
+def _message_names(tree: nodes.Template) -> set[str]:
+    reads: list[nodes.Getattr | nodes.Getitem] = [
+        *tree.find_all(nodes.Getattr),
+        *tree.find_all(nodes.Getitem),
+    ]
+    roles = {read.node.name for read in reads if isinstance(read.node, nodes.Name) and _key(read) == "role"}
+    return {
+        loop.target.name
+        for loop in tree.find_all(nodes.For)
+        if isinstance(loop.target, nodes.Name) and loop.target.name in roles
+    }
+
+
+def _grow(tree: nodes.Template, aliases: dict[str, set[Path]]) -> None:
+    for assignment in tree.find_all(nodes.Assign):
+        _learn(assignment.target, _resolve(assignment.node, aliases), aliases)
+    for loop in tree.find_all(nodes.For):
+        entries = isinstance(loop.target, nodes.Tuple) and loop.target.items
+        found = {(*path, _step(loop)) for path in _resolve(loop.iter, aliases) if path}
+        _learn(entries[-1] if entries else loop.target, found, aliases)
+
+
+def _learn(target: nodes.Node, found: set[Path], aliases: dict[str, set[Path]]) -> None:
+    short = {path for path in found if len(path) < 8}
+    if isinstance(target, nodes.Name) and short:
+        aliases.setdefault(target.name, set()).update(short)
+
+
+def _step(loop: nodes.For) -> str:
+    return VALUE if isinstance(loop.target, nodes.Tuple) else ITEM
+
+
+def _key(read: nodes.Getattr | nodes.Getitem) -> str | None:
+    key = read.attr if isinstance(read, nodes.Getattr) else getattr(read.arg, "value", None)
+    return key if isinstance(key, str) else None
+
+
+def _resolve(node: nodes.Node | None, aliases: dict[str, set[Path]]) -> set[Path]:
+    """The paths that an expression may stand for."""
+    if isinstance(node, nodes.Name):
+        return aliases.get(node.name, set())
+    if isinstance(node, nodes.Getattr | nodes.Getitem):
+        key = _key(node)
+        if key is None:  # an index or a slice of a list
+            index = isinstance(getattr(node, "arg", None), nodes.Const)
+            return {(*path, ITEM) if index else path for path in _resolve(node.node, aliases)}
+        return set() if key in _METHODS else {(*path, key) for path in _resolve(node.node, aliases)}
+    if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
+        if node.node.attr == "get" and node.args and isinstance(node.args[0], nodes.Const):
+            return {(*path, str(node.args[0].value)) for path in _resolve(node.node.node, aliases)}
+        return _resolve(node.node.node, aliases) if node.node.attr in ("items", "strip", "values") else set()
+    if isinstance(node, nodes.Filter):
+        return _resolve(node.node, aliases) if node.name in _SAME else set()
+    if isinstance(node, nodes.CondExpr):
+        return _resolve(node.expr1, aliases) | _resolve(node.expr2, aliases)
+    if isinstance(node, nodes.Or | nodes.And):
+        return _resolve(node.left, aliases) | _resolve(node.right, aliases)
+    return set()
+
+
+def _compared(compare: nodes.Compare, aliases: dict[str, set[Path]]) -> Iterator[tuple[Path, Any]]:
+    for operand in compare.ops:
+        sides = [(compare.expr, operand.expr), (operand.expr, compare.expr)]
+        for read, value in sides[: 2 if operand.op in ("eq", "ne") else 1]:
+            for path in _resolve(read, aliases):
+                yield from ((path, each) for each in _constants(value))
+
+
+def _constants(value: nodes.Expr) -> Iterable[Any]:
+    items = value.items if isinstance(value, nodes.List | nodes.Tuple) else [value]
+    return [item.value for item in items if isinstance(item, nodes.Const) and isinstance(item.value, str)]
+
+
+def give(
+    schema: Schema, path: Path, message: Message, turn: Turn, label: str, *, flat: bool = False
+) -> tuple[Message, Turn]:
+    """Give a message what a template reads at a path from it, with texts of its own.
+
+    Args:
+        schema (`Schema`): What the template reads.
+        path (`tuple[str, ...]`): The first key, or `("content",)` to replace the content.
+        message (`dict`): The message.
+        turn (`Turn`): Its texts.
+        label (`str`): Makes the texts unique.
+        flat (`bool`): See [`Schema.fill`].
+    """
+    used: list[str] = []
+    texts = (f"Larkspur{label}x{index} for {path[0][::-1]}{index}." for index in range(100))
+    value = schema.fill(path, texts, used, flat=flat)
+    kept = tuple(text for text in turn.texts if path[0] != "content" or text not in str(message["content"]))
+    return {**message, path[0]: value}, Turn(turn.role, (*used, *kept))
