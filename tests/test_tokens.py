@@ -132,7 +132,8 @@ class Around:
         return self.inner(*arguments, **options)
 
     def apply_chat_template(self, messages: Any, **options: Any) -> Any:
-        return self.masked(self.inner.apply_chat_template(messages, **options), messages, options)
+        out = self.inner.apply_chat_template(messages, **options)
+        return self.masked(out, messages, options) if options.get("tokenize", True) else out
 
     def masked(self, out: Any, messages: Any, options: Any) -> Any:
         return out

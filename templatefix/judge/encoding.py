@@ -130,13 +130,16 @@ def masked(
         raise RenderError(f"{type(error).__name__}: {error}") from error
 
 
-def renders(tokenizer: Any, source: str, messages: Conversation, options: Mapping[str, Any]) -> bool:
-    """Whether transformers renders a conversation; it leaves out keys that hold `None`, which some templates need."""
+def require_render(tokenizer: Any, source: str, messages: Conversation, options: Mapping[str, Any]) -> None:
+    """Check that transformers renders a conversation; it leaves out keys that hold `None`, which some templates need.
+
+    Raises:
+        RenderError: It does not.
+    """
     try:
         tokenizer.apply_chat_template(list(messages), chat_template=source, tokenize=False, **options)
-    except Exception:  # noqa: BLE001  a template may raise anything, and that it did is the answer
-        return False
-    return True
+    except Exception as error:
+        raise RenderError(f"{type(error).__name__}: {error}") from error
 
 
 def trained(tokenizer: Any, ids: Sequence[int], mask: Sequence[int]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from templatefix.errors import RenderError
 from templatefix.judge.claims import merged
-from templatefix.judge.encoding import Tokens, belonging, encode, masked, trained
+from templatefix.judge.encoding import Tokens, belonging, encode, masked, require_render, trained
 from templatefix.judge.scenarios import Scenario
 from templatefix.model import Rendered, Span
 from templatefix.render import Renderer
@@ -65,6 +65,8 @@ def run(pair: Pair, scenario: Scenario) -> Iterator[Exposure]:
         return
     try:
         rows = [pair.render(messages) for messages in scenario.conversations]
+        for messages in scenario.conversations:
+            require_render(pair.tokenizer, pair.source, messages, pair.options)
         whole = [encode(pair.tokenizer, row.text) for row in rows]
         theirs, mine = _how(pair, scenario, rows, whole)
         tokens = [encode(pair.tokenizer, row.text, **mine) for row in rows] if mine else whole

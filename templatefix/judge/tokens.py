@@ -12,7 +12,7 @@ from templatefix.judge.encoding import (
     encode,
     kept,
     masked,
-    renders,
+    require_render,
     trained,
     unwrapped,
 )
@@ -72,11 +72,13 @@ def _tokens_true(tokenizer: Any, source: str, probe: Probe, tokens: Tokens, rend
     mask, doubtful = belonging(tokens, rendered.text, rendered.spans)
     expected = trained(tokenizer, tokens.ids, mask)
     try:
+        require_render(tokenizer, source, probe.messages, probe.arguments)
+    except RenderError as error:
+        detail = f"transformers does not render this conversation: it raises {error.what}"
+        return Check(Claim.TOKENS_TRUE, probe.name, "undecided", expected, error.what, detail)
+    try:
         [(ids, theirs)] = masked(tokenizer, source, [probe.messages], options=probe.arguments)
     except RenderError as error:
-        if not renders(tokenizer, source, probe.messages, probe.arguments):
-            detail = f"transformers does not render this conversation: it raises {error.what}"
-            return Check(Claim.TOKENS_TRUE, probe.name, "undecided", expected, error.what, detail)
         detail = f"transformers returns no mask: it raises {error.what}"
         return Check(Claim.TOKENS_TRUE, probe.name, "fails", expected, error.what, detail)
     actual = trained(tokenizer, ids, theirs)
