@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from templatefix import registry, rules, synthesis
+from templatefix.coverage import reaching
 from templatefix.edits import Newlines
 from templatefix.judge import judge
 from templatefix.model import Candidate, Method, Outcome, Severity, Status, Template, Verdict
+from templatefix.probes import Probe
 from templatefix.syntax import Source, is_generation, parse, walk
 from templatefix.synthesis import Refusal
 
@@ -30,11 +32,12 @@ def fix(template: Template) -> Outcome:
     if any(is_generation(node) for node, _ in walk(source.tree)):
         return _marked(template, source, variables)
     reasons: list[str] = []
-    for candidate in _candidates(source, variables):
+    probes, _ = reaching(source, variables)
+    for candidate in _candidates(source, variables, probes):
         if isinstance(candidate, Refusal):
             reasons.append(candidate.reason)
             continue
-        verdict = judge(candidate.after, variables, original=source.text)
+        verdict = judge(candidate.after, variables, original=source.text, probes=probes)
         problem = _problem(candidate, verdict)
         if problem is None:
             after = Newlines.of(template.source).apply(candidate.edits)
@@ -46,9 +49,11 @@ def fix(template: Template) -> Outcome:
     return _outcome(template, "refused", template.source, Verdict(), reason=reason)
 
 
-def _candidates(source: Source, variables: dict[str, Any] | None) -> Iterator[Candidate | Refusal]:
+def _candidates(
+    source: Source, variables: dict[str, Any] | None, probes: Sequence[Probe]
+) -> Iterator[Candidate | Refusal]:
     yield from registry.candidates(source.text)
-    yield from synthesis.candidates(source, variables)
+    yield from synthesis.candidates(source, variables, probes)
 
 
 def _marked(template: Template, source: Source, variables: dict[str, Any] | None) -> Outcome:

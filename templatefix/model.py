@@ -261,6 +261,9 @@ class Policy:
         )
 
 
+DEFAULT_POLICY = Policy()
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One claim, judged on one probe.
@@ -314,7 +317,7 @@ class Verdict:
     """
 
     checks: tuple[Check, ...] = ()
-    policy: Policy = Policy()
+    policy: Policy = DEFAULT_POLICY
     notes: tuple[str, ...] = ()
     proven: bool = False
     coverage: Coverage = Coverage()

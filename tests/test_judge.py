@@ -56,8 +56,13 @@ def test_the_right_placement_holds() -> None:
     verdict = judge(RIGHT, original=WRONG["no marker"])
     assert verdict.outcome == "holds"
     assert verdict.proven
-    assert {check.claim for check in verdict.checks} == set(Claim)
-    assert "header outside" in verdict.policy
+    judged = {check.claim for check in verdict.checks}
+    assert judged == {
+        claim
+        for claim in Claim
+        if "TOKEN" not in claim and claim not in ("CALLS_TRAINED", "REASONING_TRAINED")
+    }
+    assert "header excluded" in str(verdict.policy)
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -173,5 +178,4 @@ def test_a_template_that_closes_no_turn_is_noted() -> None:
     )
     verdict = judge(source)
     assert verdict.outcome == "holds"
-    assert len(verdict.notes) == 1
     assert "does not teach the model to stop" in verdict.notes[0]

@@ -15,7 +15,7 @@ FLOORS = (
     ("model", "errors", "schema"),
     ("edits", "syntax", "probes"),
     ("render",),
-    ("oracle", "rules", "registry"),
+    ("oracle", "coverage", "rules", "registry"),
     ("judge", "synthesis"),
     ("fixing", "stripping"),
     ("sources",),

@@ -46,7 +46,7 @@ def owed(source: str, probe: str) -> list[str | None]:
         ("tool_calls", "call at the end", [f"{CALL}<|stop|>"]),
         ("tool_calls", "tool call with reasoning", [f"<think>{R1}</think>\n{CALL}<|stop|>", f"{A2}<|stop|>"]),
         ("last_turn_differs", "one turn", [f"{A1}<|return|>"]),
-        ("last_turn_differs", "two turns", [None, f"{A2}<|return|>"]),
+        ("last_turn_differs", "two turns", [f"{A1}<|end|>", f"{A2}<|return|>"]),
         ("judge_model", "one turn", [None]),
     ],
 )

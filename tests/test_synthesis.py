@@ -54,7 +54,6 @@ def test_parts_are_masked() -> None:
     ("name", "words"),
     [
         ("judge_model", "does not open an assistant turn"),
-        ("last_turn_differs", "ends differently where it is the last"),
     ],
 )
 def test_refusals_say_why(name: str, words: str) -> None:

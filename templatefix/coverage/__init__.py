@@ -13,8 +13,12 @@ from templatefix.syntax import Source
 __all__ = ["Observer", "reaching"]
 
 
-def reaching(source: Source, variables: Mapping[str, Any] | None = None) -> tuple[Probe, ...]:
-    """Return the probes to judge a template on: the matrix, what the template reads besides, and what was searched.
+def reaching(
+    source: Source, variables: Mapping[str, Any] | None = None
+) -> tuple[tuple[Probe, ...], Observer]:
+    """Return the probes to judge a template on, and the observer that has seen them.
+
+    They are the matrix, probes of what the template reads besides, and those that a search found.
 
     Args:
         source (`Source`): The template.
@@ -23,4 +27,4 @@ def reaching(source: Source, variables: Mapping[str, Any] | None = None) -> tupl
     probes = probes_for(source)
     observer = Observer(source, PLACEHOLDERS if variables is None else variables)
     observer.see(probes)
-    return (*probes, *search(observer))
+    return (*probes, *search(observer)), observer

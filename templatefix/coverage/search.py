@@ -70,7 +70,8 @@ def _for_output(observer: Observer, output: nodes.Output) -> Iterator[Probe]:
     changes: list[Change] = [_same, _emptied, _blank, _unsaid, _strung]
     changes += [partial(with_key, schema=schema, path=(key,)) for key in keys]
     changes += [partial(with_key, schema=schema, path=(key,), flat=True) for key in keys]
-    changes += [partial(_with, key=key, value=value) for key in keys for value in ("", [], None)]
+    nothing: tuple[Any, ...] = ("", [], None)
+    changes += [partial(_with, key=key, value=value) for key in keys for value in nothing]
     changes += [partial(_worded, word=word) for word in dict.fromkeys(words)]
     for base, change, option in product(bases, changes, [{}, *options]):
         probe = change(base)

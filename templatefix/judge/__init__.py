@@ -1,5 +1,5 @@
 """Claims about a template, each judged on every probe."""
 
-from templatefix.judge.verdict import POLICY, judge
+from templatefix.judge.verdict import judge
 
-__all__ = ["POLICY", "judge"]
+__all__ = ["judge"]

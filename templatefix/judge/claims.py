@@ -1,11 +1,17 @@
-"""Single claims: pure functions from renders to checks."""
+"""Claims on one probe about spans: pure functions from renders to checks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import TypeGuard
 
-from templatefix.model import Check, Claim, Rendered, Span
+from templatefix.model import Check, Claim, Message, Policy, Rendered, Span
 from templatefix.oracle import Expectation, Owed, Undecided
+
+REASONING = ("reasoning_content", "reasoning", "thinking")
+"""The keys under which messages hold reasoning."""
 
 
 def same_text(name: str, before: Rendered | str, after: Rendered | str) -> Check:
@@ -36,41 +42,67 @@ def tracker_true(name: str, true: Rendered, tracked: Rendered | str) -> Check:
     if tracked.text != true.text:
         detail = "transformers renders another text than templatefix; does the template print the time?"
         return Check(Claim.TRACKER_TRUE, name, "undecided", true.text, tracked.text, detail)
-    expected, actual = _texts(true.text, merged(true.spans)), _texts(true.text, merged(tracked.spans))
     if merged(true.spans) == merged(tracked.spans):
         return Check(Claim.TRACKER_TRUE, name, "holds")
+    expected, actual = _texts(true.text, merged(true.spans)), _texts(true.text, merged(tracked.spans))
     detail = "transformers tracks other offsets than those of the marked text"
-    return Check(Claim.TRACKER_TRUE, name, "fails", expected, actual, detail)
+    wrong = [span for span in true.spans if span not in tracked.spans]
+    return Check(
+        Claim.TRACKER_TRUE, name, "fails", expected, actual, detail, line_of(true, wrong or true.spans)
+    )
 
 
-def exact_span(expectation: Expectation, spans: Iterable[Span]) -> Check:
+def exact_span(expectation: Expectation, rendered: Rendered, spans: Iterable[Span], policy: Policy) -> Check:
     """Judge whether the marked text is the owed text, turn by turn, and nothing else is marked.
 
     Args:
         expectation (`Expectation`): What the probe owes; it must have rendered.
+        rendered (`Rendered`): The render, whose spans know the lines of their markers.
         spans (`Iterable[Span]`): The spans that were tracked.
+        policy (`Policy`): Where both is defensible.
     """
-    name, text = expectation.probe.name, expectation.text or ""
+    name, text = expectation.probe.name, rendered.text
     marked = [span for span in merged(spans) if len(span)]
-    owed = _joined([turn for turn in expectation.turns if isinstance(turn, Owed)])
     problems = [turn for turn in expectation.turns if isinstance(turn, Undecided)]
-    for turn in owed:
-        window = Span(min(turn.starts), max(turn.ends))
+    for turn in _joined([turn for turn in expectation.turns if isinstance(turn, Owed)]):
+        starts, ends = allowed(turn, text, policy)
+        window = Span(min(min(starts), max(ends)), max(ends))
         inside = [span for span in marked if span.overlaps(window)]
         marked = [span for span in marked if span not in inside]
-        if not _fits(turn, inside):
-            expected = text[max(turn.starts) : min(turn.ends)]
+        if not _fits(turn, inside, starts, ends):
+            start = max(starts)
             detail = f"turn {turn.turn} owes another span than the one that is marked"
-            return Check(Claim.EXACT_SPAN, name, "fails", expected, _texts(text, inside), detail)
+            if not inside:
+                detail = f"nothing is marked in turn {turn.turn}"
+            line = line_of(rendered, inside)
+            expected = text[start : max(start, min(ends))]
+            return Check(Claim.EXACT_SPAN, name, "fails", expected, _texts(text, inside), detail, line)
     if problems:
         return Check(
             Claim.EXACT_SPAN, name, "undecided", detail=f"turn {problems[0].turn}: {problems[0].reason}"
         )
     if marked:
-        return Check(
-            Claim.EXACT_SPAN, name, "fails", "", _texts(text, marked), "text is marked that no turn owes"
-        )
+        detail, line = "text is marked that no turn owes", line_of(rendered, marked)
+        return Check(Claim.EXACT_SPAN, name, "fails", "", _texts(text, marked), detail, line)
     return Check(Claim.EXACT_SPAN, name, "holds")
+
+
+def allowed(turn: Owed, text: str, policy: Policy) -> tuple[frozenset[int], frozenset[int]]:
+    """Return where a policy lets the span of a turn start, and where it lets it end."""
+    starts, ends = turn.starts, turn.ends
+    if policy.prefill != "either" and not turn.optional:
+        starts = frozenset([min(starts) if policy.prefill == "inside" else max(starts)])
+    if policy.header == "included":
+        starts = (
+            frozenset(range(turn.header, min(starts)))
+            - {at for at in range(turn.header, min(starts)) if text[turn.header : at].strip()}
+            or starts
+        )
+    if policy.whitespace == "allowed":
+        last = max(ends)
+        blank = len(text[last:]) - len(text[last:].lstrip())
+        ends = ends | frozenset(range(last, last + blank + 1))
+    return starts, ends
 
 
 def _joined(turns: list[Owed]) -> list[Owed]:
@@ -78,26 +110,128 @@ def _joined(turns: list[Owed]) -> list[Owed]:
     joined: list[Owed] = []
     for turn in turns:
         if joined and joined[-1].ends & turn.starts:
-            joined[-1] = Owed(joined[-1].turn, joined[-1].starts, turn.ends)
+            last = joined[-1]
+            joined[-1] = Owed(
+                last.turn, last.starts, turn.ends, last.header, holes=(*last.holes, *turn.holes)
+            )
         else:
             joined.append(turn)
     return joined
 
 
-def _fits(turn: Owed, inside: list[Span]) -> bool:
+def _fits(turn: Owed, inside: list[Span], starts: frozenset[int], ends: frozenset[int]) -> bool:
     if not inside:
-        return max(turn.starts) >= min(turn.ends)
-    return len(inside) == 1 and inside[0].start in turn.starts and inside[0].end in turn.ends
+        return turn.optional or max(starts) >= min(ends)
+    gaps = [(one.end, two.start) for one, two in pairwise(inside)]
+    within = all(any(low <= start and end <= high for low, high in turn.holes) for start, end in gaps)
+    return within and inside[0].start in starts and inside[-1].end in ends
 
 
-def no_leak(expectation: Expectation, spans: Iterable[Span]) -> Check:
+def no_leak(expectation: Expectation, rendered: Rendered, spans: Iterable[Span]) -> Check:
     """Judge whether text of another role lies inside a span. Needs no knowledge of owed spans."""
-    name, text = expectation.probe.name, expectation.text or ""
+    name, text = expectation.probe.name, rendered.text
     for start, end in expectation.foreign:
-        if any(span.overlaps(Span(start, end)) for span in spans):
-            detail = "text of another role is marked"
-            return Check(Claim.NO_LEAK, name, "fails", "", text[start:end], detail)
+        leaks = [span for span in spans if span.overlaps(Span(start, end))]
+        if leaks:
+            detail, line = "text of another role is marked", line_of(rendered, leaks)
+            return Check(Claim.NO_LEAK, name, "fails", "", text[start:end], detail, line)
     return Check(Claim.NO_LEAK, name, "holds")
+
+
+def prompt_unmarked(name: str, rendered: Rendered, prompted: Rendered) -> Check:
+    """Judge whether a generation prompt at the end stays outside.
+
+    Args:
+        name (`str`): The probe's name.
+        rendered (`Rendered`): The render of a conversation that ends with a question.
+        prompted (`Rendered`): The same with a generation prompt.
+    """
+    leaks = [span for span in prompted.spans if len(span) and span.end > len(rendered.text)]
+    if not prompted.text.startswith(rendered.text) or not leaks:
+        return Check(Claim.NO_LEAK, f"{name}, prompted", "holds")
+    detail = "the generation prompt is marked"
+    return Check(
+        Claim.NO_LEAK, f"{name}, prompted", "fails", "", _texts(prompted.text, leaks), detail,
+        line_of(prompted, leaks),
+    )  # fmt: skip
+
+
+def told(
+    claim: Claim, expectation: Expectation, rendered: Rendered, spans: Sequence[Span], texts: Iterable[str]
+) -> Iterator[Check]:
+    """Judge whether texts of the assistant, of one kind, lie inside spans; nothing where none is rendered.
+
+    Args:
+        claim (`Claim`): The claim.
+        expectation (`Expectation`): What the probe owes.
+        rendered (`Rendered`): The render.
+        spans (`Sequence[Span]`): The merged spans.
+        texts (`Iterable[str]`): The texts.
+    """
+    name, text = expectation.probe.name, rendered.text
+    places = [Span(text.find(each), text.find(each) + len(each)) for each in texts if text.count(each) == 1]
+    missing = [place for place in places if not any(span.holds(place) for span in spans)]
+    if missing:
+        detail = f"the text {missing[0].of(text)!r} is not marked"
+        yield Check(claim, name, "fails", missing[0].of(text), "", detail)
+    elif places:
+        yield Check(claim, name, "holds")
+
+
+def stop_trained(expectation: Expectation, rendered: Rendered, spans: Sequence[Span]) -> Iterator[Check]:
+    """Judge whether the text with which the model stops lies inside; nothing where no turn is surely closed."""
+    name, text = expectation.probe.name, rendered.text
+    stops = [(turn, stop) for turn in expectation.turns if (stop := stop_of(expectation, turn))]
+    for turn, stop in stops:
+        if not any(span.holds(stop) for span in spans):
+            detail = f"the end of turn {stop.of(text)!r} of turn {turn.turn} is not marked"
+            line = line_of(rendered, [span for span in rendered.spans if span.end <= stop.end][-1:])
+            yield Check(Claim.STOP_TRAINED, name, "fails", stop.of(text), "", detail, line)
+            return
+    if stops:
+        yield Check(Claim.STOP_TRAINED, name, "holds")
+
+
+def stop_of(expectation: Expectation, turn: Owed | Undecided) -> Span | None:
+    """Where the text stands with which the model stops a turn; `None` where nothing surely closes it."""
+    text = expectation.text or ""
+    if not isinstance(turn, Owed) or len(turn.ends) != 1 or turn.optional:
+        return None
+    [end] = turn.ends
+    message, own = expectation.probe.messages[turn.turn], expectation.probe.turns[turn.turn].texts
+    said = [*own, str(message.get("content") or "").strip()]
+    last = max(
+        (text.rfind(each, 0, end) + len(each) for each in said if each and each in text[:end]), default=end
+    )
+    return Span(last, end) if text[last:end].strip() else None
+
+
+def of_template(claim: Claim, name: str, holds: bool) -> Check:
+    """A claim about the template, not the mask."""
+    if holds:
+        return Check(claim, name, "holds")
+    details = {
+        Claim.PREFIX_STABLE: "a turn is printed otherwise once messages follow, as where reasoning is stripped",
+        Claim.PROMPT_IS_PREFIX: "no generation prompt is the beginning of the turn",
+    }
+    return Check(claim, name, "fails", detail=details[claim])
+
+
+def is_owed(turn: Owed | Undecided | None) -> TypeGuard[Owed]:
+    """Whether it is known what a turn owes."""
+    return isinstance(turn, Owed)
+
+
+def reasoning_of(message: Message) -> list[str]:
+    """The reasoning of a message, once for each text."""
+    found = [message.get(key) for key in REASONING]
+    return list(dict.fromkeys(text for text in found if isinstance(text, str)))
+
+
+def calls_of(message: Message, texts: Iterable[str]) -> list[str]:
+    """Those of a message's own texts that its tool calls hold."""
+    calls = json.dumps(message.get("tool_calls") or [], ensure_ascii=False)
+    return [text for text in texts if text in calls]
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:
@@ -109,6 +243,17 @@ def merged(spans: Iterable[Span]) -> list[Span]:
         else:
             joined.append(span)
     return joined
+
+
+def line_of(rendered: Rendered, spans: Sequence[Span]) -> int:
+    """The line of the marker that made the first of some spans; 0 if it is not known."""
+    found = (
+        line
+        for span in spans[:1]
+        for own, line in zip(rendered.spans, rendered.lines, strict=False)
+        if own.overlaps(span)
+    )
+    return next(found, 0)
 
 
 def _texts(text: str, spans: Iterable[Span]) -> str:

@@ -45,7 +45,8 @@ def token_checks(tokenizer: Any, source: str, probe: Probe, rendered: Rendered) 
 def token_aligned(tokenizer: Any, name: str, tokens: Tokens, rendered: Rendered) -> Check:
     """Judge whether each span begins and ends on a token's edge.
 
-    An added token may swallow whitespace after it: it is the model's own, whatever follows.
+    An added token may swallow whitespace after it: it is the model's own, whatever follows. A token of whitespace
+    alone may straddle an edge where what a message says begins or ends with whitespace: no marker can help that.
     """
     added = set(getattr(tokenizer, "added_tokens_decoder", {}))
     text = rendered.text
@@ -56,7 +57,9 @@ def token_aligned(tokenizer: Any, name: str, tokens: Tokens, rendered: Rendered)
             if at is None or not len(span):
                 continue
             start, end = ranges[at]
-            if verb == "ends" and tokens.ids[at] in added and not text[edge:end].strip():
+            if not text[start:end].strip() or (
+                verb == "ends" and tokens.ids[at] in added and not text[edge:end].strip()
+            ):
                 continue
             token = tokenizer.decode([tokens.ids[at]])
             actual = text[min(start, span.start) : max(end, span.end)]

@@ -1,4 +1,4 @@
-"""What transformers itself renders and tracks. The only module here that imports transformers."""
+"""What transformers itself renders and tracks, up to the tokenizer."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from templatefix.errors import RenderError
 from templatefix.model import Rendered, Span
 from templatefix.probes import Probe
+from templatefix.render import normal
 
 
 def tracked(source: str, probe: Probe, variables: Mapping[str, Any]) -> Rendered:
@@ -32,7 +33,7 @@ def tracked(source: str, probe: Probe, variables: Mapping[str, Any]) -> Rendered
     logger.setLevel(logging.ERROR)  # its warning about missing markers is our finding
     try:
         texts, spans = render_jinja_template(
-            [list(probe.messages)],
+            [[normal(message) for message in probe.messages]],
             chat_template=source,
             return_assistant_tokens_mask=True,
             **{**probe.arguments, **variables},

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from templatefix.coverage import Observer, reaching
 from templatefix.errors import RenderError
 from templatefix.judge import claims
-from templatefix.judge.coverage import Coverage, coverage
+from templatefix.judge.notes import notes
 from templatefix.judge.tracker import tracked
-from templatefix.model import Check, Claim, Policy, Rendered, Verdict
-from templatefix.oracle import Expectation, Owed, expect
-from templatefix.probes import PLACEHOLDERS, Probe, probes_for
+from templatefix.model import DEFAULT_POLICY, Check, Claim, Coverage, Policy, Rendered, Verdict
+from templatefix.oracle import Expectation, Oracle
+from templatefix.probes import PLACEHOLDERS, Probe, quoting
 from templatefix.render import Renderer
 from templatefix.syntax import parse, same_without_markers
-
-POLICY = Policy()
-"""Where the spans are expected, printed with every verdict."""
 
 
 def judge(
@@ -25,6 +24,8 @@ def judge(
     *,
     original: str | None = None,
     probes: Sequence[Probe] | None = None,
+    policy: Policy = DEFAULT_POLICY,
+    tokenizer: Any = None,
 ) -> Verdict:
     """Judge a chat template with markers.
 
@@ -35,7 +36,9 @@ def judge(
         source (`str`): The template with markers.
         variables (`Mapping[str, str]`, *optional*): Special tokens; placeholders if `None`.
         original (`str`, *optional*): The template before it was patched.
-        probes (`Sequence[Probe]`, *optional*): The conversations; `probes_for` the original if `None`.
+        probes (`Sequence[Probe]`, *optional*): The conversations; `coverage.reaching` the original if `None`.
+        policy (`Policy`): Where spans begin and end where both is defensible.
+        tokenizer (`PreTrainedTokenizerBase`, *optional*): Judge the masks of tokens too.
 
     Returns:
         [`Verdict`]: `holds` only if every claim holds on every probe that renders, and a conversation with two
@@ -46,69 +49,106 @@ def judge(
     """
     variables = PLACEHOLDERS if variables is None else variables
     unmarked = parse(source if original is None else original)
-    probes = probes_for(unmarked) if probes is None else probes
+    observer = None
+    if probes is None:
+        probes, observer = reaching(unmarked, variables)
     after = Renderer(source, variables)
     before = Renderer(original, variables) if original is not None else after
-    checks: list[Check] = []
-    expectations = expect(before, probes)
-    for expectation in expectations:
-        checks += _probe(expectation, source, after, before, variables)
-    if not any(len(each.turns) > 1 for each in expectations):
-        reason = _try(lambda: before.render(probes[0].messages, **probes[0].arguments))
-        reason = f": it raises {reason}" if isinstance(reason, str) else ""
-        detail = f"no probe conversation of two assistant turns renders{reason}"
-        checks.append(Check(Claim.EXACT_SPAN, "all", "undecided", detail=detail))
+    oracle = Oracle.learn(before, probes)
+    expectations = [oracle.expect(probe) for probe in probes]
+    expectations += [oracle.expect(probe) for probe in _quoting(expectations)]
+    court = _Court(source, after, before, variables, policy, tokenizer)
+    checks = [check for expectation in expectations for check in court.try_(expectation)]
+    checks += _two_turns(expectations, before)
     marked = parse(source)
+    if observer is None or original is not None:
+        observer = Observer(marked, variables)
+        observer.see(probes)
+    coverage = observer.coverage()
+    checks += _holes(coverage)
     proven = original is not None and same_without_markers(unmarked, marked)
-    covered = coverage(marked, variables, probes)
-    if covered.unmarked:
-        detail = f"an assistant's turn may print the output in line {_lines(covered.unmarked)}, and no probe reached it"
-        checks.append(Check(Claim.EXACT_SPAN, "none", "undecided", detail=detail))
-    return Verdict(tuple(checks), POLICY, (*_open_ended(expectations), *_unreached(covered)), proven)
+    return Verdict(tuple(checks), policy, notes(expectations, coverage), proven, coverage)
 
 
-def _probe(
-    expectation: Expectation, source: str, after: Renderer, before: Renderer, variables: Mapping[str, Any]
-) -> list[Check]:
-    probe = expectation.probe
-    rendered = _try(lambda: after.render(probe.messages, **probe.arguments))
-    checks = []
-    if before is not after:
-        plain = _try(lambda: before.render(probe.messages, **probe.arguments))
-        checks.append(claims.same_text(probe.name, plain, rendered))
-    if isinstance(rendered, str) or expectation.text is None:
-        return checks
-    theirs = _try(lambda: tracked(source, probe, variables))
-    checks.append(claims.tracker_true(probe.name, rendered, theirs))
-    spans = rendered.spans if isinstance(theirs, str) else theirs.spans
-    if rendered.text == expectation.text:
-        checks += [claims.exact_span(expectation, spans), claims.no_leak(expectation, spans)]
-    return checks
+def _quoting(expectations: Sequence[Expectation]) -> list[Probe]:
+    """A conversation in which both sides quote the template's own header and end of turn."""
+    two = next((each for each in expectations if each.probe.name == "two turns" and each.text), None)
+    owed = two.turns[0] if two and two.turns else None
+    if two is None or two.text is None or not claims.is_owed(owed):
+        return []
+    own = two.text.find(two.probe.turns[1].texts[0]) + len(two.probe.turns[1].texts[0])
+    return [quoting(two.text[owed.header : max(owed.starts)], two.text[own : min(owed.ends)])]
 
 
-def _unreached(covered: Coverage) -> tuple[str, ...]:
-    if not covered.marked:
-        return ()
-    return (
-        f"no probe reached the output in line {_lines(covered.marked)}: that it is marked was not tested",
-    )
+class _Court:
+    """One template before and after it was patched, and what to judge it by."""
+
+    def __init__(
+        self,
+        source: str,
+        after: Renderer,
+        before: Renderer,
+        variables: Mapping[str, Any],
+        policy: Policy,
+        tokenizer: Any,
+    ) -> None:
+        self.source, self.after, self.before = source, after, before
+        self.variables, self.policy, self.tokenizer = variables, policy, tokenizer
+
+    def try_(self, expectation: Expectation) -> Iterator[Check]:
+        """Judge every claim on one probe."""
+        probe = expectation.probe
+        rendered = _try(lambda: self.after.render(probe.messages, **probe.arguments))
+        if self.before is not self.after:
+            plain = _try(lambda: self.before.render(probe.messages, **probe.arguments))
+            yield claims.same_text(probe.name, plain, rendered)
+        if isinstance(rendered, str) or expectation.text is None:
+            return
+        theirs = _try(lambda: tracked(self.source, probe, self.variables))
+        yield claims.tracker_true(probe.name, rendered, theirs)
+        if rendered.text == expectation.text:
+            spans = rendered.spans if isinstance(theirs, str) else theirs.spans
+            yield from self._spans(expectation, rendered, claims.merged(spans))
+        if probe.turns[-1].role != "assistant":
+            prompt = {**probe.arguments, "add_generation_prompt": True}
+            prompted = _try(lambda: self.after.render(probe.messages, **prompt))
+            if not isinstance(prompted, str):
+                yield claims.prompt_unmarked(probe.name, rendered, prompted)
+        if self.tokenizer is not None:
+            from templatefix.judge.tokens import token_checks
+
+            true = replace(rendered, spans=tuple(claims.merged(rendered.spans)), lines=())
+            yield from token_checks(self.tokenizer, self.source, probe, true)
+
+    def _spans(self, expectation: Expectation, rendered: Rendered, spans: list[Any]) -> Iterator[Check]:
+        probe = expectation.probe
+        yield claims.exact_span(expectation, rendered, spans, self.policy)
+        yield claims.no_leak(expectation, rendered, spans)
+        yield from claims.stop_trained(expectation, rendered, spans)
+        said = [(probe.messages[turn], probe.turns[turn].texts) for turn in probe.assistant]
+        calls = [text for message, texts in said for text in claims.calls_of(message, texts)]
+        reasoning = [text for message, _ in said for text in claims.reasoning_of(message)]
+        yield from claims.told(Claim.CALLS_TRAINED, expectation, rendered, spans, calls)
+        yield from claims.told(Claim.REASONING_TRAINED, expectation, rendered, spans, reasoning)
+        yield claims.of_template(Claim.PREFIX_STABLE, probe.name, expectation.prefix_stable)
+        yield claims.of_template(Claim.PROMPT_IS_PREFIX, probe.name, expectation.prompt_is_prefix)
 
 
-def _lines(lines: Sequence[int]) -> str:
-    return ", ".join(str(line) for line in lines)
+def _two_turns(expectations: Sequence[Expectation], before: Renderer) -> Iterator[Check]:
+    if any(len(each.turns) > 1 for each in expectations):
+        return
+    first = expectations[0].probe
+    reason = _try(lambda: before.render(first.messages, **first.arguments))
+    reason = f": it raises {reason}" if isinstance(reason, str) else ""
+    detail = f"no probe conversation of two assistant turns renders{reason}"
+    yield Check(Claim.EXACT_SPAN, "all", "undecided", detail=detail)
 
 
-def _open_ended(expectations: Sequence[Expectation]) -> tuple[str, ...]:
-    owed = [
-        turn
-        for each in expectations
-        for turn in each.turns
-        if isinstance(turn, Owed)
-        and any(text in str(each.text) for text in each.probe.turns[turn.turn].texts)
-    ]
-    if not owed or any(len(turn.ends) == 1 for turn in owed):
-        return ()
-    return ("no text closes the assistant's turns, so training on them does not teach the model to stop",)
+def _holes(coverage: Coverage) -> Iterator[Check]:
+    if coverage.unmarked:
+        lines = ", ".join(map(str, coverage.unmarked))
+        detail = f"an assistant's turn may print the output in line {lines}, and no probe reached it"
+        yield Check(Claim.EXACT_SPAN, "none", "undecided", detail=detail)
 
 
 def _try(action: Callable[[], Rendered]) -> Rendered | str:

@@ -1,5 +1,5 @@
-"""The spans that a model owes, learned from renders alone. Nothing here reads a generation marker."""
+"""What the model owes in each assistant turn, learned from renders alone: no marker is ever read here."""
 
-from templatefix.oracle.owed import Expectation, Owed, Undecided, expect
+from templatefix.oracle.owed import Expectation, Oracle, Owed, Undecided, expect
 
-__all__ = ["Expectation", "Owed", "Undecided", "expect"]
+__all__ = ["Expectation", "Oracle", "Owed", "Undecided", "expect"]

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from templatefix.oracle.views import View, common_prefix, whole
+from templatefix.oracle.headers import Headers
+from templatefix.oracle.views import View, common_prefix, whole, whole_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,45 +19,56 @@ class Closings:
             end of sequence printed after the message loop. The model stops before it.
         terminator (`str`): What closes a plain turn, in the middle and at the end alike.
         shared (`tuple[str, ...]`): What closes the turns of other roles too; longest first.
+        calls (`tuple[str, ...]`): What closes turns that end with a call, where they are last; longest first.
         lead (`str`, *optional*): What the template prints before the first question of a conversation.
     """
 
     extra: str = ""
     terminator: str = ""
     shared: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
     lead: str | None = None
 
     @classmethod
-    def learn(cls, views: Sequence[View], headers: Sequence[str]) -> Closings:
+    def learn(cls, views: Sequence[View], headers: Headers) -> Closings:
         """Compare the ends of plain last turns with those of plain turns in the middle.
 
         Args:
             views (`Sequence[View]`): The probes of one template.
-            headers (`Sequence[str]`): Its headers, as `headers.learn` returns them.
+            headers (`Headers`): Its headers.
         """
-        found = {pair for view in views for pair in _plain(view, appended=tuple(headers) == ("",))}
+        found = {pair for view in views for pair in _plain(view, appended=headers.none)}
         shared = {text for view in views for text in _of_questions(view)}
         leads = Counter(lead for view in views for lead in _leads(view))
         lead = next(iter(leads)) if len(leads) == 1 else None
         pair = found.pop() if len(found) == 1 else ("", "")
-        return cls(*pair, tuple(sorted(shared, key=len, reverse=True)), lead)
+        calls = {text for view in views for text in _of_calls(view)}
+        return cls(*pair, _longest_first(shared), _longest_first(calls), lead)
 
     def bare(self, text: str) -> str:
         """Return a render that ends in an assistant turn without the extra text."""
         return text.removesuffix(self.extra) if self.extra else text
 
-    def between(self, gap: str) -> str | None:
+    def between(self, gap: str, *, called: bool = False) -> str | None:
         """Return what closes a turn that ends otherwise in the middle than at the end, or `None` if unsure.
 
         Args:
             gap (`str`): What stands between the turn's own last text and that of the message after it.
+            called (`bool`): Whether the turn ends with a call.
         """
-        for closing in (self.terminator, *self.shared):
-            if closing and gap.startswith(closing):
-                return closing
+        rest = gap.lstrip()
+        if not rest:
+            return ""
+        for closing in (*(self.calls if called else ()), self.terminator, *self.shared):
+            if closing.strip() and rest.startswith(closing.lstrip()):
+                return gap[: len(gap) - len(rest)] + closing.lstrip()
         if self.lead is not None and gap.endswith(self.lead):
             return gap.removesuffix(self.lead).rstrip()
         return None
+
+
+def _longest_first(texts: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(texts, key=len, reverse=True))
 
 
 def tail(view: View, turn: int) -> str | None:
@@ -98,10 +110,25 @@ def _plain(view: View, *, appended: bool) -> Iterable[tuple[str, str]]:
 def _without_header(last: str, before: str) -> tuple[str, str] | None:
     """Part the end of a last turn from the header of the next one, which the template prints unasked."""
     shared = common_prefix(last[::-1], before[::-1])
-    while shared and last[-shared - 1 : -shared].isalnum() and last[-shared].isalnum():
-        shared -= 1
-    closing = last[: len(last) - shared].rstrip()
+    cut = max(whole_after(last, len(last) - shared), len(last) - len(before) + _behind(before, shared))
+    closing = last[:cut].rstrip()
     return (last[len(closing) :], closing) if closing and last[len(closing) :].strip() else None
+
+
+def _behind(before: str, shared: int) -> int:
+    return whole_after(before, len(before) - shared)
+
+
+def _of_calls(view: View) -> Iterator[str]:
+    """What closes a turn that ends with a call, where it is last and where a message follows."""
+    full = view.full
+    places = view.located(full) if full else []
+    for turn in view.probe.assistant:
+        last, place = tail(view, turn), places[turn] if places else None
+        if "tool_calls" not in view.probe.messages[turn] or not (full and place and last and last.strip()):
+            continue
+        if full.startswith(last.rstrip(), place[1]):
+            yield last.rstrip()
 
 
 def _of_questions(view: View) -> Iterator[str]:
@@ -122,6 +149,12 @@ def _leads(view: View) -> Iterator[str]:
     """What stands before a question that opens a conversation, the beginning of the sequence aside."""
     full = view.full
     place = view.located(full)[0] if full else None
-    if full and place and view.probe.turns[0].role == "user" and not view.probe.tools and not view.probe.options:
+    if (
+        full
+        and place
+        and view.probe.turns[0].role == "user"
+        and not view.probe.tools
+        and not view.probe.options
+    ):
         start = str(view.renderer.variables.get("bos_token") or "")
         yield full[: place[0]].removeprefix(start)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from templatefix.oracle.views import View, common_prefix, whole
+from templatefix.oracle.views import View, common_prefix, whole, whole_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,14 @@ class Opening:
             prompt, in any setting of the thinking switch.
         cut (`int`): After the longest part of a generation prompt that the turn begins with.
         silent (`bool`): Whether no generation prompt adds anything here.
+        prefilled (`bool`): Whether each prompt goes on with a bracketed token after the part that the turn has.
     """
 
     base: int
     starts: tuple[int, ...]
     cut: int
     silent: bool
+    prefilled: bool
 
 
 def openings(view: View, turn: int) -> Opening | None:
@@ -37,7 +39,7 @@ def openings(view: View, turn: int) -> Opening | None:
     if full is None:
         return None
     starts, cuts, bases = set(), set(), set()
-    silent = True
+    silent = prefilled = True
     for base, prompt in view.prompts(turn):
         shift = view.aligned(base, full, turn)
         if shift is None:
@@ -49,14 +51,38 @@ def openings(view: View, turn: int) -> Opening | None:
         shared = common_prefix(full[at:], header)
         if shared == len(header):
             starts.add(at + shared)
-        cuts.add(at + max(whole(header, shared, full[at:]), 0))
+        cut = whole(header, shared, full[at:])
+        prefilled = prefilled and cut > 0 and header[cut:].lstrip()[:1] in ("<", "[")
+        cuts.add(at + cut)
     if not bases:
         return None
-    return Opening(max(bases), tuple(sorted(starts)), max(cuts), silent)
+    return Opening(max(bases), tuple(sorted(starts)), max(cuts), silent, prefilled)
 
 
-def learn(views: Sequence[View]) -> tuple[str, ...]:
-    """Return the headers that are certain, shortest first.
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """What stands before an assistant's turn.
+
+    Args:
+        texts (`tuple[str, ...]`): The headers that are certain, shortest first.
+        none (`bool`): Whether inference prepends nothing, because an answer follows the question's text at once, or
+            because its header is printed unasked; `texts` then holds what always stands between the two, if any.
+    """
+
+    texts: tuple[str, ...] = ()
+    none: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.texts) or self.none
+
+    def found(self, window: str, offset: int) -> list[tuple[int, int]]:
+        """Return where the headers that stand once in a window begin and end, counted from `offset`."""
+        places = [(window.find(each), len(each)) for each in self.texts if window.count(each) == 1]
+        return [(offset + at, offset + at + length) for at, length in places]
+
+
+def learn(views: Sequence[View]) -> Headers:
+    """Return the headers of a template.
 
     A header is certain where a whole generation prompt stands in the turn, or where the turn's own text
     follows the common part at once (then only a thinking prefill of the prompt is missing). Where the template
@@ -65,11 +91,15 @@ def learn(views: Sequence[View]) -> tuple[str, ...]:
 
     Args:
         views (`Sequence[View]`): The probes of one template.
-
-    Returns:
-        `tuple[str, ...]`: Just `""` when the template opens no turn because none needs opening: its answers follow
-        the user's text at once.
     """
+    for parts in (False, True):
+        found = _learn(views, parts)
+        if found:
+            return found
+    return Headers()
+
+
+def _learn(views: Sequence[View], parts: bool) -> Headers:
     certain: set[str] = set()
     bare: set[bool] = set()
     for view in views:
@@ -82,35 +112,78 @@ def learn(views: Sequence[View]) -> tuple[str, ...]:
             if opening is None:
                 continue
             certain |= {full[opening.base : start] for start in opening.starts}
-            at_once = place and opening.cut <= place[0] and not full[opening.cut : place[0]].strip()
-            if at_once and not opening.starts:
-                certain.add(full[opening.base : opening.cut])
+            shared = full[opening.base : opening.cut]
+            if place and opening.cut <= place[0] and not opening.starts:
+                at_once = not full[opening.cut : place[0]].strip()
+                if at_once or (opening.prefilled and not _before_user(view, full, turn, shared)):
+                    certain.add(shared)
             certain |= _like_user(view, full, turn)
-            if place and view.plain(turn) and opening.base in opening.starts:
+            if place and view.plain(turn, parts=parts) and opening.base in opening.starts:
                 bare.add(not full[opening.base : place[0]].strip())
-    headers = tuple(sorted((header for header in certain if header.strip()), key=len))
-    return headers or (("",) if bare == {True} else _between(views))
+    texts = tuple(sorted((header for header in certain if header.strip()), key=len))
+    if texts:
+        return Headers(texts)
+    between = _between(views, parts, unasked=bare == {True})
+    return Headers(between, none=bare == {True})
 
 
-def _between(views: Sequence[View]) -> tuple[str, ...]:
-    """What stands between a plain question and its plain answer, if it is the same throughout; else nothing.
+def _between(views: Sequence[View], parts: bool, *, unasked: bool) -> tuple[str, ...]:
+    """What stands between a plain question and its plain answer, if it is always the same, and its common end.
 
-    Only where the template ignores `add_generation_prompt`: one that heeds it, and opens no turn like those it
-    prints, quotes its answers, as a judge's does.
+    Args:
+        views (`Sequence[View]`): The probes of one template.
+        parts (`bool`): Whether plain messages are of one part.
+        unasked (`bool`): Whether the header is printed whether asked for or not. Otherwise a template that heeds
+            `add_generation_prompt`, or prints more after a last answer than after others, quotes its answers, as a
+            judge's does: then nothing.
     """
     gaps: set[str] = set()
+    windows: set[str] = set()
     for view in views:
         full = view.full
         places = view.located(full) if full else []
         for turn in view.probe.assistant:
-            if any(prompt[len(base) :].strip() for base, prompt in view.prompts(turn)):
+            if not unasked and (view.heeds(turn) or not _ends_alike(view, turn)):
                 return ()
-            before, place = (places[turn - 1], places[turn]) if turn and places else (None, None)
-            asked = turn > 0 and view.probe.turns[turn - 1].role == "user" and view.plain(turn - 1)
-            if full and before and place and asked and view.plain(turn):
-                gaps.add(full[before[1] : place[0]])
-    stripped = {gap.strip() for gap in gaps}
-    return (min(gaps, key=len),) if len(stripped) == 1 and stripped != {""} else ()
+            opening, place = openings(view, turn), places[turn] if places else None
+            before = (0, 0) if not turn else places[turn - 1] if places else None
+            if not full or not before or not place or not view.plain(turn, parts=parts):
+                continue
+            start = opening.base if unasked and opening else place[0]
+            window = full[before[1] : max(start, before[1])]
+            windows.add(window)
+            if turn and view.probe.turns[turn - 1].role == "user" and view.plain(turn - 1, parts=parts):
+                gaps.add(window)
+    if len({gap.strip() for gap in gaps}) != 1 or not min(gaps).strip():
+        return ()
+    gap = min(gaps, key=len)
+    shared = min(common_prefix(each[::-1], gap[::-1]) for each in windows)
+    ending = gap[whole_after(gap, len(gap) - shared) :]
+    return tuple(sorted({gap, *([ending] if ending.strip() else [])}, key=len))
+
+
+def _ends_alike(view: View, turn: int) -> bool:
+    """Whether a plain answer is followed by no more where it is the last message than where others follow."""
+    full, alone = view.full, view.upto(turn + 1, False)
+    if full is None or alone is None or turn + 1 == len(view.probe.messages):
+        return True
+    place, last = view.located(full)[turn], view.located(alone)[turn]
+    return not place or not last or full.startswith(alone[last[1] :].rstrip(), place[1])
+
+
+def _before_user(view: View, full: str, turn: int, text: str) -> bool:
+    """Whether a text stands before a question too, so that it names no role."""
+    places = view.located(full)
+    for at, place in enumerate(places[: turn + 1]):
+        before = places[at - 1] if at else (0, 0)
+        if (
+            place
+            and before
+            and view.probe.turns[at].role != "assistant"
+            and text in full[before[1] : place[0]]
+        ):
+            return True
+    return not text.strip()
 
 
 def _like_user(view: View, full: str, turn: int) -> set[str]:

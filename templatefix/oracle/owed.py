@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
 
 from templatefix.oracle import prefix, sentinels
 from templatefix.oracle.closings import Closings
-from templatefix.oracle.headers import learn, openings
+from templatefix.oracle.headers import Headers, learn, openings
 from templatefix.oracle.prefix import Bounds
-from templatefix.oracle.views import View
+from templatefix.oracle.views import View, pieces
 from templatefix.probes import Probe
 from templatefix.render import Renderer
 
@@ -25,6 +27,8 @@ class Owed:
         ends (`frozenset[int]`): Offsets at which it may end; several where no terminator tells where.
         header (`int`): Where the header before the span begins.
         optional (`bool`): Whether it may be unmarked: nothing that the message says is in the render.
+        holes (`tuple[tuple[int, int], ...]`): Stretches within it that hold texts of other roles; around those it may
+            be marked or not.
     """
 
     turn: int
@@ -32,6 +36,7 @@ class Owed:
     ends: frozenset[int]
     header: int
     optional: bool = False
+    holes: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,49 +56,85 @@ class Expectation:
         text (`str`, *optional*): The render; `None` where the template raises.
         turns (`tuple`): One [`Owed`] or [`Undecided`] for each assistant message.
         foreign (`tuple[tuple[int, int], ...]`): Where texts of other roles stand in the render.
+        prefix_stable (`bool`): Whether each turn stays as it was when messages follow.
+        prompt_is_prefix (`bool`): Whether each turn begins with what inference prepends to it.
     """
 
     probe: Probe
     text: str | None
     turns: tuple[Owed | Undecided, ...] = ()
     foreign: tuple[tuple[int, int], ...] = ()
+    prefix_stable: bool = False
+    prompt_is_prefix: bool = False
 
 
-def expect(renderer: Renderer, probes: Sequence[Probe]) -> tuple[Expectation, ...]:
-    """Say what each assistant turn of each probe owes.
+@dataclass(frozen=True)
+class Oracle:
+    """What one template prints round its assistant turns, learned over many probes.
 
     Args:
         renderer (`Renderer`): The template.
-        probes (`Sequence[Probe]`): The conversations; headers and ends of turn are learned over all of them.
+        headers (`Headers`): What stands before assistant turns.
+        closings (`Closings`): How they end.
+        views (`Mapping[str, View]`): The probes it was learned on, by name.
     """
-    views = [View(renderer, probe) for probe in probes]
-    headers = learn(views)
-    closings = Closings.learn(views, headers)
-    return tuple(_expectation(view, headers, closings) for view in views)
+
+    renderer: Renderer
+    headers: Headers
+    closings: Closings
+    views: Mapping[str, View] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def learn(cls, renderer: Renderer, probes: Sequence[Probe]) -> Oracle:
+        """Learn headers and ends of turn over all probes.
+
+        Args:
+            renderer (`Renderer`): The template.
+            probes (`Sequence[Probe]`): The conversations.
+        """
+        cache: dict[Any, str | None] = {}
+        views = {probe.name: View(renderer, probe, cache) for probe in probes}
+        headers = learn(list(views.values()))
+        return cls(renderer, headers, Closings.learn(list(views.values()), headers), views)
+
+    def expect(self, probe: Probe) -> Expectation:
+        """Say what each assistant turn of a probe owes."""
+        view = self.views.get(probe.name) or View(self.renderer, probe)
+        text = view.full
+        if text is None:
+            return Expectation(probe, None)
+        foreign = tuple(
+            place
+            for turn in probe.turns
+            if turn.role != "assistant"
+            for each in turn.texts
+            for place in pieces(text, [each])
+        )
+        turns = tuple(_turn(view, turn, self.headers, self.closings) for turn in probe.assistant)
+        stable = all(self._stays(view, text, turn) for turn in probe.assistant)
+        begun = all((opening := openings(view, turn)) and opening.starts for turn in probe.assistant)
+        return Expectation(probe, text, turns, foreign, stable, begun)
+
+    def _stays(self, view: View, text: str, turn: int) -> bool:
+        alone = view.upto(turn + 1, False)
+        return alone is None or text.startswith(self.closings.bare(alone).rstrip())
 
 
-def _expectation(view: View, headers: tuple[str, ...], closings: Closings) -> Expectation:
-    text = view.full
-    if text is None:
-        return Expectation(view.probe, None)
-    places = view.located(text)
-    foreign = tuple(
-        place
-        for place, turn in zip(places, view.probe.turns, strict=True)
-        if place is not None and turn.role != "assistant"
-    )
-    turns = tuple(_turn(view, turn, headers, closings) for turn in view.probe.assistant)
-    return Expectation(view.probe, text, turns, foreign)
+def expect(renderer: Renderer, probes: Sequence[Probe]) -> tuple[Expectation, ...]:
+    """Say what each assistant turn of each probe owes; see [`Oracle`]."""
+    oracle = Oracle.learn(renderer, probes)
+    return tuple(oracle.expect(probe) for probe in probes)
 
 
-def _turn(view: View, turn: int, headers: tuple[str, ...], closings: Closings) -> Owed | Undecided:
+def _turn(view: View, turn: int, headers: Headers, closings: Closings) -> Owed | Undecided:
     if not headers:
         reason = "the template does not open an assistant turn when add_generation_prompt asks for it"
         return Undecided(turn, reason)
     first = prefix.owed(view, turn, headers, closings)
     second = sentinels.owed(view, turn, headers, closings)
     if isinstance(first, str) and isinstance(second, str):
-        return _silent(view, turn, closings) or Undecided(turn, f"{first}; {second}")
+        other = _silent(view, turn, closings) or _in_pieces(view, turn, headers, closings)
+        return other or Undecided(turn, f"{first}; {second}")
     if isinstance(first, str) or isinstance(second, str):
         only = second if isinstance(first, str) else first
         assert not isinstance(only, str)
@@ -114,9 +155,38 @@ def _silent(view: View, turn: int, closings: Closings) -> Owed | None:
         return None
     after = next((place for place in view.located(full)[turn + 1 :] if place), (len(full), len(full)))
     rest = full[opening.cut : after[0]]
-    closed = [rest.find(each) + len(each) for each in (closings.terminator, *closings.shared) if each in rest]
+    closed = [
+        rest.find(each) + len(each)
+        for each in (closings.terminator, *closings.shared)
+        if each and each in rest
+    ]
     room = frozenset(range(opening.cut, opening.cut + min(closed, default=0) + 1))
     return Owed(turn, room, room, opening.base, optional=True)
+
+
+def _in_pieces(view: View, turn: int, headers: Headers, closings: Closings) -> Owed | None:
+    """A turn that is printed round texts of other roles, as a tool's result between a call and what was said."""
+    full = view.full
+    own = pieces(full, view.probe.turns[turn].texts) if full else []
+    others = [
+        place
+        for at, each in enumerate(view.probe.turns)
+        for text in each.texts
+        for place in (pieces(full, [text]) if full and at != turn else [])
+    ]
+    holes = [(one[1], two[0]) for one, two in pairwise(own) if any(one[1] <= at < two[0] for at, _ in others)]
+    if full is None or not holes:
+        return None
+    before = max((end for _, end in others if end <= own[0][0]), default=0)
+    window = full[before : own[0][0]]
+    found = headers.found(window, before)
+    after = min((start for start, _ in others if start >= own[-1][1]), default=len(full))
+    closing = closings.between(full[own[-1][1] : after])
+    if not found or closing is None:
+        return None
+    starts = frozenset(end for _, end in found)
+    last = prefix.ends(full, own[-1][1] + len(closing), max(starts), (own[0][0], own[-1][1]))
+    return Owed(turn, starts, last, min(found)[0], holes=tuple(holes))
 
 
 def _show(span: Bounds) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from templatefix.oracle.closings import Closings
-from templatefix.oracle.headers import Opening, openings
+from templatefix.oracle.headers import Headers, Opening, openings
 from templatefix.oracle.views import View
 
 
@@ -23,13 +23,13 @@ class Bounds(NamedTuple):
     header: int
 
 
-def owed(view: View, turn: int, headers: tuple[str, ...], closings: Closings) -> Bounds | str:
+def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds | str:
     """Return where the owed span may start and end, or the reason why it cannot be told.
 
     Args:
         view (`View`): The probe.
         turn (`int`): Index of an assistant message.
-        headers (`tuple[str, ...]`): The headers that are certain.
+        headers (`Headers`): What stands before assistant turns.
         closings (`Closings`): How turns end.
     """
     full, alone = view.full, view.upto(turn + 1, False)
@@ -38,7 +38,8 @@ def owed(view: View, turn: int, headers: tuple[str, ...], closings: Closings) ->
     opening = openings(view, turn)
     if opening is None:
         return "the text before this turn changes when the turn is added"
-    starts = _starts(full, opening, headers)
+    answered = turn > 0 and view.probe.turns[turn - 1].role == "assistant"
+    starts = _starts(full, opening, headers, view.located(full)[turn], answered)
     if not starts:
         return "the generation prompt is no beginning of this turn"
     bare = closings.bare(alone).rstrip()
@@ -52,19 +53,22 @@ def owed(view: View, turn: int, headers: tuple[str, ...], closings: Closings) ->
     return Bounds(starts, ends(full, len(bare) + shift, max(starts), place), opening.base)
 
 
-def _starts(full: str, opening: Opening, headers: tuple[str, ...]) -> frozenset[int]:
+def _starts(
+    full: str, opening: Opening, headers: Headers, place: tuple[int, int] | None, answered: bool
+) -> frozenset[int]:
     base = opening.base
-    known = {base + len(each) for each in headers if full.startswith(each, base)}
-    if opening.silent:  # inference opens nothing here; a header that stands here all the same is none of the model's
-        gap = len(full) - base - len(full[base:].lstrip())
-        after = {
-            base + gap + len(each.lstrip())
-            for each in headers
-            if each.strip() and full.startswith(each.lstrip(), base + gap)
-        }
-        if after:
-            return frozenset(after)
-    return frozenset(known | set(opening.starts))
+    known = {base + len(each) for each in headers.texts if full.startswith(each, base)}
+    starts = known | set(opening.starts)
+    if headers.none or not place or base > place[0]:
+        return frozenset(starts)
+    window = full[base : place[0]]
+    if opening.silent:  # a header that stands here all the same is none of the model's
+        after = {end for _, end in headers.found(window, base)}
+        # After an answer, what stands here may be the end of that one.
+        return frozenset(after or (() if answered and window.strip() else {base}))
+    if not starts and not window.strip():  # nothing is opened here although inference would
+        return frozenset(range(base, place[0] + 1))
+    return frozenset(starts)
 
 
 def ends(full: str, stripped: int, start: int, place: tuple[int, int] | None) -> frozenset[int]:

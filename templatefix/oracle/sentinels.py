@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from templatefix.oracle.closings import Closings, tail
+from templatefix.oracle.headers import Headers
 from templatefix.oracle.prefix import Bounds, ends
 from templatefix.oracle.views import View
 
 
-def owed(view: View, turn: int, headers: tuple[str, ...], closings: Closings) -> Bounds | str:
+def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds | str:
     """Return where the owed span may start and end, or the reason why it cannot be told.
 
     Args:
         view (`View`): The probe.
         turn (`int`): Index of an assistant message.
-        headers (`tuple[str, ...]`): The headers that are certain.
+        headers (`Headers`): What stands before assistant turns.
         closings (`Closings`): How turns end.
     """
     full = view.full
@@ -24,14 +25,30 @@ def owed(view: View, turn: int, headers: tuple[str, ...], closings: Closings) ->
     if place is None or before is None:
         return "the texts of this turn or of the one before it are not found"
     window = full[before[1] : place[0]]
-    found = {before[1] + window.rfind(each): each for each in headers if window.count(each) == 1}
-    if not found:
+    heads = headers.found(window, before[1])
+    starts = frozenset(end for _, end in heads) or _headless(view, turn, window, place[0], headers, closings)
+    if not starts:
         return "no known header precedes the texts of this turn"
-    starts = frozenset(at + len(each) for at, each in found.items())
     closing = _closing(view, turn, full, closings)
     if closing is None:
         return "the turn ends differently where it is the last one"
-    return Bounds(starts, ends(full, place[1] + len(closing), max(starts), place), min(found))
+    header = min((at for at, _ in heads), default=min(starts))
+    return Bounds(starts, ends(full, place[1] + len(closing), max(starts), place), header)
+
+
+def _headless(
+    view: View, turn: int, window: str, start: int, headers: Headers, closings: Closings
+) -> frozenset[int]:
+    """Where a turn starts that says one text, with nothing before it but the end of the turn before."""
+    parts = isinstance(view.probe.messages[turn]["content"], list)
+    if not view.plain(turn, parts=parts):
+        return frozenset()
+    nothing = not window.strip() or window.strip() == closings.terminator.strip()
+    opens = turn == 0 and headers.none
+    content = str(view.probe.messages[turn]["content"])
+    padded = not closings.terminator or headers.none or content[:1].isspace()
+    blank = len(window) - len(window.rstrip()) if padded else 0
+    return frozenset(range(start - blank, start + 1)) if nothing or opens else frozenset()
 
 
 def _closing(view: View, turn: int, full: str, closings: Closings) -> str | None:
@@ -47,4 +64,5 @@ def _closing(view: View, turn: int, full: str, closings: Closings) -> str | None
         last = closings.bare(last).rstrip()
         if full.startswith(last, place[1]):
             return last
-    return closings.between(full[place[1] : after[0]]) if after else None
+    called = "tool_calls" in view.probe.messages[turn]
+    return closings.between(full[place[1] : after[0]], called=called) if after else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +53,45 @@ Place = tuple[int, int]
 """Where the texts of one message stand in a render: first start, last end."""
 
 
+def whole_after(text: str, cut: int) -> int:
+    """Move `cut` on so that it falls neither inside a bracketed token nor inside a word."""
+    for found in _BRACKETED.finditer(text):
+        if found.start() < cut < found.end():
+            cut = found.end()
+    while 0 < cut < len(text) and text[cut - 1].isalnum() and text[cut].isalnum():
+        cut += 1
+    return cut
+
+
+def pieces(text: str, texts: Sequence[str]) -> list[Place]:
+    """Return where texts stand, in order; nothing if one of them stands more than once.
+
+    Args:
+        text (`str`): A render.
+        texts (`Sequence[str]`): Unique texts, some of which it may not hold.
+    """
+    counts = [text.count(each) for each in texts]
+    if max(counts, default=0) > 1:
+        return []
+    found = [(text.find(each), len(each)) for each, count in zip(texts, counts, strict=True) if count]
+    return sorted((at, at + length) for at, length in found)
+
+
+def _in_order(places: Sequence[Place | None]) -> set[int]:
+    """Indices of the longest chain of places each of which follows the one before it."""
+    best: list[tuple[tuple[int, ...], int]] = []
+    for at, place in enumerate(places):
+        if place is None:
+            continue
+        before: list[tuple[int, ...]] = [(), *(chain for chain, end in best if end <= place[0])]
+        best.append(((*_longest(before), at), place[1]))
+    return set(_longest([(), *(chain for chain, _ in best)]))
+
+
+def _longest(chains: list[tuple[int, ...]]) -> tuple[int, ...]:
+    return max(chains, key=len)
+
+
 @dataclass
 class View:
     """A probe as one template renders it.
@@ -60,11 +99,12 @@ class View:
     Args:
         renderer (`Renderer`): The template, without its markers' effect.
         probe (`Probe`): The conversation.
+        cache (`dict`): Renders made so far; probes that begin with the same messages may share them.
     """
 
     renderer: Renderer
     probe: Probe
-    _cache: dict[Any, str | None] = field(default_factory=dict, repr=False)
+    cache: dict[Any, str | None] = field(default_factory=dict, repr=False)
     _prompts: dict[int, list[tuple[str, str]]] = field(default_factory=dict, repr=False)
     _places: dict[str, list[Place | None]] = field(default_factory=dict, repr=False)
 
@@ -83,16 +123,16 @@ class View:
         """
         chosen = self.probe.options if options is None else options
         chosen = {name: value for name, value in chosen.items() if self.renderer.reads(name)}
-        key = (count, prompt, repr(sorted(chosen.items())))
-        if key not in self._cache:
-            tools = self.probe.arguments["tools"]
-            messages = self.probe.messages[:count]
+        messages, tools = self.probe.messages[:count], self.probe.arguments["tools"]
+        # Probes are made of the same message objects.
+        key = (*map(id, messages), bool(tools), prompt, repr(sorted(chosen.items())))
+        if key not in self.cache:
             try:
                 rendered = self.renderer.render(messages, tools=tools, add_generation_prompt=prompt, **chosen)
-                self._cache[key] = rendered.text
+                self.cache[key] = rendered.text
             except RenderError:
-                self._cache[key] = None
-        return self._cache[key]
+                self.cache[key] = None
+        return self.cache[key]
 
     def prompts(self, count: int) -> list[tuple[str, str]]:
         """Return `(base, prompt)` after `count` messages, one for each setting of the thinking switch.
@@ -111,10 +151,26 @@ class View:
         self._prompts[count] = pairs
         return pairs
 
-    def plain(self, turn: int) -> bool:
-        """Whether a message says one text and nothing else."""
+    def heeds(self, turn: int) -> bool:
+        """Whether a generation prompt adds anything after the messages before `turn`."""
+        return any(prompt[len(base) :].strip() for base, prompt in self.prompts(turn))
+
+    def plain(self, turn: int, *, parts: bool = False) -> bool:
+        """Whether a message says one text and nothing else.
+
+        Args:
+            turn (`int`): Index of the message.
+            parts (`bool`): Take a message of one text part for plain, rather than one of a text.
+        """
         message, texts = self.probe.messages[turn], self.probe.turns[turn].texts
-        return set(message) == {"role", "content"} and [str(message["content"]).strip()] == list(texts)
+        content = message["content"]
+        if parts and isinstance(content, list) and len(content) == 1:
+            content = content[0].get("text")
+        return (
+            set(message) == {"role", "content"}
+            and isinstance(content, str)
+            and [content.strip()] == list(texts)
+        )
 
     def located(self, text: str) -> list[Place | None]:
         """Return where each message's own texts stand in a render.
@@ -127,23 +183,15 @@ class View:
 
     def _locate(self, text: str) -> list[Place | None]:
         places: list[Place | None] = []
-        cursor = 0
-        for turn in self.probe.turns:
-            counts = [text.count(each) for each in turn.texts]
-            found = [
-                (text.find(each), len(each))
-                for each, count in zip(turn.texts, counts, strict=True)
-                if count == 1
-            ]
-            spans = [(at, at + length) for at, length in found]
-            ordered = bool(spans) and max(counts) <= 1
-            place = (min(spans)[0], max(end for _, end in spans)) if ordered else None
-            if place and place[0] >= cursor:
-                cursor = place[1]
-                places.append(place)
-            else:
-                places.append(None)
-        return places
+        for message, turn in zip(self.probe.messages, self.probe.turns, strict=True):
+            found = pieces(text, turn.texts)
+            content = message["content"].strip() if isinstance(message["content"], str) else ""
+            if found and content and text.count(content) == 1:  # more than the unique texts in it is its own
+                at = text.find(content)
+                found = [(min(at, found[0][0]), max(at + len(content), found[-1][1]))]
+            places.append((found[0][0], found[-1][1]) if found else None)
+        kept = _in_order(places)
+        return [place if at in kept else None for at, place in enumerate(places)]
 
     def aligned(self, text: str, other: str, turn: int) -> int | None:
         """Return by how much `other` is ahead of `text` from the last message before `turn` on.

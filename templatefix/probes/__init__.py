@@ -2,7 +2,7 @@
 
 from templatefix.probes.derived import asked_variables, probes_for, values_for, with_key
 from templatefix.probes.matrix import MATRIX
-from templatefix.probes.messages import PLACEHOLDERS, Probe, Turn, switches
+from templatefix.probes.messages import PLACEHOLDERS, Probe, Turn, quoting, switches
 from templatefix.probes.schema import Schema, read_schema
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Turn",
     "asked_variables",
     "probes_for",
+    "quoting",
     "read_schema",
     "switches",
     "values_for",

@@ -215,3 +215,18 @@ def dialogue(
             answer(number, last if last and number == after + rounds else shape),
         ]
     return said
+
+
+def quoting(header: str, closing: str) -> Probe:
+    """A conversation whose texts hold what a template prints round assistant turns, as users can type it.
+
+    Args:
+        header (`str`): What opens an assistant's turn.
+        closing (`str`): What closes it.
+    """
+    said = []
+    for role, number in (("user", 1), ("assistant", 1), ("user", 2), ("assistant", 2)):
+        message, turn = say(role, number)
+        text = f"{turn.texts[0]} Quoted: {closing}{header}as {role}{number} wrote{closing} once."
+        said.append(({**message, "content": text}, Turn(role, (text,))))
+    return probe("texts that quote the template", *said)

@@ -24,15 +24,16 @@ from jinja2.utils import Namespace
 from templatefix.errors import RenderError
 from templatefix.syntax.nodes import Generation
 
-OPEN, CLOSE = "\ufdd0", "\ufdd1"  # noncharacters: no chat holds them, and no template can mean them
+# Noncharacters: no chat holds them, and no template can mean them. The marker's line stands from OPEN to LINE.
+OPEN, LINE, CLOSE = "\ufdd0", "\ufdd2", "\ufdd1"
 MAX_SECONDS = 5.0
 MAX_CHARACTERS = 2_000_000
 
 
 class _Marks(Generation):
     @pass_eval_context
-    def _generation_support(self, context: nodes.EvalContext, caller: Macro) -> str:
-        return f"{OPEN}{caller()}{CLOSE}"
+    def _generation_support(self, context: nodes.EvalContext, line: int, caller: Macro) -> str:
+        return f"{OPEN}{line}{LINE}{caller()}{CLOSE}"
 
 
 _Marks.identifier = Generation.identifier  # so that a tree parsed by `templatefix.syntax` finds it

@@ -11,7 +11,7 @@ from jinja2 import nodes
 from templatefix.errors import RenderError
 from templatefix.model import Conversation, Span
 from templatefix.render.environment import Environment
-from templatefix.render.renderer import Renderer, split_marks, with_reasoning
+from templatefix.render.renderer import Renderer, normal, split_marks
 from templatefix.syntax import Source, is_generation, parse, walk
 from templatefix.syntax.chain import atoms
 
@@ -134,7 +134,7 @@ class Tracer:
         Raises:
             RenderError: The template raised, or its pieces do not add up to what it printed.
         """
-        chat = [with_reasoning(message) for message in messages]
+        chat = [normal(message) for message in messages]
         self.environment.recorder = recorder = _Recorder(chat, self.counts)
         text = split_marks("".join(self.renderer.generate(chat, tools, add_generation_prompt, options))).text
         if recorder.length != len(text):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,7 +12,7 @@ from jinja2 import TemplateError, nodes
 from templatefix.errors import RenderError, SyntaxProblem
 from templatefix.model import Conversation, Rendered, Span
 from templatefix.render import environment as limits
-from templatefix.render.environment import CLOSE, OPEN, Environment, check_size
+from templatefix.render.environment import CLOSE, LINE, OPEN, Environment, check_size
 
 
 class Renderer:
@@ -69,7 +70,7 @@ class Renderer:
         Raises:
             RenderError: The template raised, or took too long, or printed too much.
         """
-        chat = [with_reasoning(message) for message in messages]
+        chat = [normal(message) for message in messages]
         text = "".join(self.generate(chat, tools, add_generation_prompt, options))
         return split_marks(text)
 
@@ -116,13 +117,20 @@ def _with_clocks(tree: nodes.Template, environment: Environment) -> nodes.Templa
     return tree
 
 
-def with_reasoning(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of `message` with reasoning under all names, as `_alias_reasoning_fields` of transformers does."""
+def normal(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of `message` as the template gets it: reasoning under all its names, and nothing that is `None`.
+
+    As `_normalize_chat_messages` and `_alias_reasoning_fields` of transformers do.
+    """
+    message = {key: value for key, value in message.items() if value is not None}
     names = ("reasoning_content", "thinking", "reasoning")
-    reasoning = next((message[name] for name in names if message.get(name) is not None), None)
-    if reasoning is None:
-        return dict(message)
-    return {"thinking": reasoning, **message, "reasoning_content": reasoning}
+    reasoning = next((message[name] for name in names if name in message), None)
+    return (
+        message if reasoning is None else {"thinking": reasoning, **message, "reasoning_content": reasoning}
+    )
+
+
+_MARK = re.compile(f"{OPEN}(\\d+){LINE}|{OPEN}|{LINE}|{CLOSE}")
 
 
 def split_marks(marked: str) -> Rendered:
@@ -131,25 +139,26 @@ def split_marks(marked: str) -> Rendered:
     Raises:
         RenderError: The template printed a mark without its partner.
     """
-    if OPEN not in marked and CLOSE not in marked:
-        return Rendered(marked)
     text: list[str] = []
-    spans: list[Span] = []
-    open_at: list[int] = []
-    length = 0
-    for char in marked:
-        if char == OPEN:
-            open_at.append(length)
-        elif char == CLOSE:
-            if not open_at:
-                raise RenderError("the template takes generation blocks apart")
-            spans.append(Span(open_at.pop(), length))
+    found: list[tuple[Span, int]] = []
+    open_at: list[tuple[int, int]] = []
+    length = cursor = 0
+    for mark in _MARK.finditer(marked):
+        text.append(marked[cursor : mark.start()])
+        length += mark.start() - cursor
+        cursor = mark.end()
+        if mark[1]:
+            open_at.append((length, int(mark[1])))
+        elif mark[0] == CLOSE and open_at:
+            start, line = open_at.pop()
+            found.append((Span(start, length), line))
         else:
-            text.append(char)
-            length += 1
+            raise RenderError("the template takes generation blocks apart")
     if open_at:
         raise RenderError("the template takes generation blocks apart")
-    return Rendered("".join(text), tuple(sorted(spans)))
+    found.sort()
+    text.append(marked[cursor:])
+    return Rendered("".join(text), tuple(span for span, _ in found), tuple(line for _, line in found))
 
 
 def render(

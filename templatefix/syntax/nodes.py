@@ -12,7 +12,10 @@ SUPPORT = "_generation_support"  # the method's name in transformers' AssistantT
 
 
 class Generation(Extension):
-    """The `{% generation %}` tag, parsed as `transformers.utils.chat_template_utils` parses it."""
+    """The `{% generation %}` tag, parsed as `transformers.utils.chat_template_utils` parses it.
+
+    The call is told the tag's line besides, so that a span knows which marker made it.
+    """
 
     tags = {"generation"}  # noqa: RUF012 - declared so by jinja2
 
@@ -20,7 +23,8 @@ class Generation(Extension):
         """Parse one generation block to a `CallBlock`."""
         line = next(parser.stream).lineno
         body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
-        return nodes.CallBlock(self.call_method(SUPPORT), [], [], body).set_lineno(line)
+        call = self.call_method(SUPPORT, [nodes.Const(int(line))])
+        return nodes.CallBlock(call, [], [], body).set_lineno(line)
 
 
 def is_generation(node: nodes.Node) -> bool:
