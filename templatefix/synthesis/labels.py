@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
 
-from templatefix.errors import RenderError
-from templatefix.probes import Probe, switches
-from templatefix.render import Piece, Trace, Tracer
+from templatefix.probes import Probe
+from templatefix.render import Piece, Trace
+from templatefix.synthesis.headers import Learned
 
 INSIDE, OUTSIDE, EITHER = "I", "O", "S"
 
@@ -34,34 +33,18 @@ class Labelled:
     starts: frozenset[int]
 
 
-def label(tracer: Tracer, probes: Sequence[Probe], *, one_line: bool = False) -> list[Labelled]:
-    """Trace and label every probe that renders.
+def label(learned: Learned, reading: str = "own") -> list[Labelled]:
+    """Label every probe that renders.
 
     Args:
-        tracer (`Tracer`): The instrumented template.
-        probes (`Sequence[Probe]`): The conversations.
-        one_line (`bool`): Take the header to end with its first line; what follows it there is a prefill.
+        learned (`Learned`): The traced probes, and what opens their turns.
+        reading (`str`): One of `headers.READINGS`: how much of what opens a turn is its header.
     """
-    usual = next(
-        (each for probe in probes for turn in probe.assistant if (each := _header(tracer, probe, turn))), ""
-    )
-    labelled = []
-    for probe in probes:
-        traced = _run(tracer, probe, len(probe.messages))
-        if traced is not None:
-            labelled.append(_label(tracer, probe, traced, one_line, usual))
-    return labelled
+    return [_label(learned, at, reading) for at in range(len(learned.probes))]
 
 
-def _run(tracer: Tracer, probe: Probe, count: int, prompt: bool = False, **options: object) -> Trace | None:
-    arguments = {**probe.arguments, **options, "add_generation_prompt": prompt}
-    try:
-        return tracer.run(probe.messages[:count], **arguments)
-    except RenderError:
-        return None
-
-
-def _label(tracer: Tracer, probe: Probe, traced: Trace, one_line: bool, usual: str) -> Labelled:
+def _label(learned: Learned, at: int, reading: str) -> Labelled:
+    probe, traced = learned.probes[at], learned.traces[at]
     labels = [OUTSIDE] * len(traced.text)
     starts = set()
     for turn in probe.assistant:
@@ -69,55 +52,15 @@ def _label(tracer: Tracer, probe: Probe, traced: Trace, one_line: bool, usual: s
         if window is None:
             continue
         start, end = window
-        header = _header(tracer, probe, turn)
-        header = usual if header is None else header
-        if one_line:
-            header = "".join(header.partition("\n")[:2])
-        start = _after_header(traced.text, start, end, header)
+        texts = [found for text in probe.turns[turn].texts if (found := traced.text.find(text, start, end)) >= 0]
+        start = _after_header(
+            traced.text, start, min(texts, default=end), learned.headers(at, turn, reading)
+        )
         stripped = start + len(traced.text[start:end].rstrip())
         labels[start:stripped] = INSIDE * (stripped - start)
         labels[stripped:end] = EITHER * (end - stripped)
         starts.add(start)
     return Labelled(probe, traced, "".join(labels), frozenset(starts))
-
-
-def _header(tracer: Tracer, probe: Probe, turn: int) -> str | None:
-    """What inference prepends to a turn: all that is printed after the loop over the messages before it.
-
-    Of the settings of the thinking switch, the part they share, output by output if they share whole outputs.
-    """
-    prompts = []
-    for options in switches(probe):
-        asked = _run(tracer, probe, turn, prompt=True, **options)
-        if asked is not None:
-            prompts.append(_after_loop(asked) or _added(_run(tracer, probe, turn, **options), asked))
-    if not prompts:  # many templates cannot render no message at all
-        return None
-    shared = min(prompts, key=len)
-    while shared and any(prompt[: len(shared)] != shared for prompt in prompts):
-        shared = shared[:-1]
-    return "".join(shared) or commonprefix(["".join(prompt) for prompt in prompts])  # noqa: RUF071 - of characters
-
-
-def _after_loop(asked: Trace) -> list[str]:
-    last = max((at for at, piece in enumerate(asked.pieces) if piece.message is not None), default=None)
-    if last is None:
-        return []
-    return [text for piece in asked.pieces[last + 1 :] if (text := piece.span.of(asked.text))]
-
-
-def _added(without: Trace | None, asked: Trace) -> list[str]:
-    """The texts from the first output on that prints something else without a generation prompt."""
-
-    def texts(trace: Trace | None) -> list[tuple[int, str]]:
-        pieces = trace.pieces if trace else ()
-        return [(piece.leaf, piece.span.of(trace.text)) for piece in pieces if trace and len(piece.span)]
-
-    plain, more = texts(without), texts(asked)
-    index = 0
-    while index < min(len(plain), len(more)) and plain[index] == more[index]:
-        index += 1
-    return [text for _, text in more[index:]]
 
 
 def _window(pieces: Sequence[Piece], turn: int) -> tuple[int, int] | None:
@@ -133,11 +76,18 @@ def _window(pieces: Sequence[Piece], turn: int) -> tuple[int, int] | None:
     return max(stretches, key=lambda each: each[1] - each[0], default=None)
 
 
-def _after_header(text: str, start: int, end: int, header: str) -> int:
-    """Where the header ends within the turn's stretch of text."""
-    for length in range(len(header), 0, -1):
-        found = text.find(header[:length], start, end)
-        # A part of the header counts only if it ends where words and bracketed tokens do.
-        if found >= 0 and (length == len(header) or header[length - 1] in ">]\n:"):
-            return found + length
+def _after_header(text: str, start: int, end: int, headers: Sequence[str]) -> int:
+    """Where the header ends within the turn's stretch of text, before the first text of its own."""
+    for header in headers:
+        found = text.find(header, start, end)
+        if found >= 0:
+            return found + len(header)
+        if text.endswith(header, 0, start):  # the message before has printed it
+            return start
+    for header in headers:
+        for length in range(len(header) - 1, 0, -1):
+            found = text.find(header[:length], start, end)
+            # A part of the header counts only if it ends where words and bracketed tokens do.
+            if found >= 0 and header[length - 1] in ">]\n:":
+                return found + length
     return start

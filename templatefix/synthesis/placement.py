@@ -11,9 +11,11 @@ from templatefix.model import Edit, Span
 from templatefix.render import leaves
 from templatefix.render.provenance import buffers
 from templatefix.syntax import Source, branches, span_of
+from templatefix.syntax.chain import atoms, is_literal
 from templatefix.syntax.scope import hazard
 from templatefix.synthesis.guard import guarded, role_accessor
-from templatefix.synthesis.outputs import Cut, Leaf
+from templatefix.synthesis.outputs import Cut, Leaf, Run
+from templatefix.synthesis.parting import Parting, part_end, part_start
 from templatefix.synthesis.split import split
 from templatefix.synthesis.writing import before, behind
 
@@ -39,8 +41,8 @@ class Item:
 
     node: nodes.Node
     kind: Kind
-    start: Cut | None = None
-    end: Cut | None = None
+    start: Cut | Parting | None = None
+    end: Cut | Parting | None = None
 
     @property
     def span(self) -> Span:
@@ -56,12 +58,13 @@ class Planner:
         source (`Source`): The template.
         seen (`dict[int, Leaf]`): What the probes saw of each output, by its index among `leaves(source)`.
         flat (`bool`): Guard whole statements rather than the outputs deep inside them.
-        indent (`bool`): Indent what a guard encloses; only right where the lines' indentation is not printed.
+        part (`bool`): Take values apart where the owed text begins or ends within one.
     """
 
     source: Source
     seen: dict[int, Leaf]
     flat: bool = False
+    part: bool = False
     methods: set[str] = field(default_factory=set)
     blocks: int = 0
 
@@ -134,13 +137,43 @@ class Planner:
                     f"{self._line(node)} prints owed text in some turns and other text in others"
                 )
             return Item(node, "shared")
-        starts = frozenset.intersection(*(run.starts for run in runs if run.owed or run.starts))
-        ends = frozenset.intersection(*(run.ends for run in owed))
-        ends = ends or frozenset.intersection(*(run.loose_ends for run in owed))
-        if not starts or not ends:
-            raise CannotPlace(f"{self._line(node)} begins or ends the owed text at a place that varies")
-        start = None if Cut(0, 0) in starts else max(starts)
-        return Item(node, "in", start, None if Cut(leaf.atoms, 0) in ends else min(ends))
+        start, end = self._start(node, leaf, runs), self._end(node, leaf, owed)
+        return Item(
+            node,
+            "in",
+            None if start == Cut(0, 0) else start,
+            None if end == Cut(leaf.atoms, 0) else end,
+        )
+
+    def _start(self, node: nodes.Output, leaf: Leaf, runs: list[Run]) -> Cut | Parting:
+        begun = [run for run in runs if run.owed or run.starts]
+        starts = frozenset.intersection(*(run.starts for run in begun))
+        usable = [cut for cut in starts if self._cuttable(node, cut)]
+        if usable:
+            return Cut(0, 0) if Cut(0, 0) in usable else max(usable)
+        parting = part_start(begun) if self.part and self._values(node) else None
+        if parting is None:
+            raise CannotPlace(f"{self._line(node)} begins the owed text at a place that varies")
+        return parting
+
+    def _end(self, node: nodes.Output, leaf: Leaf, owed: list[Run]) -> Cut | Parting:
+        for ends in ([run.ends for run in owed], [run.loose_ends for run in owed]):
+            usable = [cut for cut in frozenset.intersection(*ends) if self._cuttable(node, cut)]
+            if usable:
+                return Cut(leaf.atoms, 0) if Cut(leaf.atoms, 0) in usable else min(usable)
+            parting = part_end(owed) if self.part and self._values(node) else None
+            if parting is not None:
+                return parting
+        raise CannotPlace(f"{self._line(node)} ends the owed text at a place that varies")
+
+    def _cuttable(self, node: nodes.Output, cut: Cut) -> bool:
+        if cut.offset == 0 or isinstance(node.nodes[0], nodes.TemplateData):
+            return True
+        found = atoms(node.nodes[0], self.source.text, self.source.markup)
+        return is_literal(found[cut.atom])
+
+    def _values(self, node: nodes.Output) -> bool:
+        return len(node.nodes) == 1 and not isinstance(node.nodes[0], nodes.TemplateData)
 
     def _line(self, node: nodes.Node) -> str:
         return f"line {self.source.position(span_of(node).start)[0]}"
@@ -186,11 +219,11 @@ class Planner:
             raise CannotPlace(f"no marker can enclose {self._line(run[0].node)}: {reason}")
         self.blocks += 1
         first, last = run[0], run[-1]
-        cuts: dict[int, tuple[nodes.Output, list[tuple[Cut, str]]]] = {}
+        cuts: dict[int, tuple[nodes.Output, list[tuple[Cut | Parting, str]]]] = {}
         edits: list[Edit] = []
         for item, at, tag in ((first, first.start, OPEN), (last, last.end, CLOSE)):
             if at is not None and isinstance(item.node, nodes.Output):
-                self.methods.add("split")
+                self.methods.add("partition" if isinstance(at, Parting) else "split")
                 cuts.setdefault(id(item.node), (item.node, []))[1].append((at, tag))
         for output, places in cuts.values():
             edits += split(self.source, output, places)
@@ -208,7 +241,8 @@ class Planner:
             raise CannotPlace(f"{self._line(body[0])} serves several roles and nothing there reads the role")
         self.methods.add("guard")
         inner = self._body(body, None, only_assistant=True)
-        return guarded(self.source, Span(span_of(body[0]).start, span_of(body[-1]).end), inner, accessor)
+        stretch = Span(span_of(body[0]).start, span_of(body[-1]).end)
+        return guarded(self.source, stretch, inner, accessor, same="partition" not in self.methods)
 
 
 def _neighbours(items: list[Item], shared: list[int]) -> list[tuple[int, int]]:

@@ -10,16 +10,17 @@ from templatefix.model import Edit, Span
 from templatefix.syntax import Source, span_of
 from templatefix.syntax.chain import atoms, cut, is_literal, operators
 from templatefix.synthesis.outputs import Cut
+from templatefix.synthesis.parting import Parting, part
 from templatefix.synthesis.writing import CannotWrite, before
 
 
-def split(source: Source, output: nodes.Output, cuts: list[tuple[Cut, str]]) -> list[Edit]:
+def split(source: Source, output: nodes.Output, cuts: list[tuple[Cut | Parting, str]]) -> list[Edit]:
     """Return the edits that put tags into an output.
 
     Args:
         source (`Source`): The template.
         output (`jinja2.nodes.Output`): An output of one expression, or of template data.
-        cuts (`list[tuple[Cut, str]]`): Where to cut, in order, and the tag to put there.
+        cuts (`list[tuple[Cut or Parting, str]]`): Where to cut, in order, and the tag to put there.
 
     Raises:
         CannotWrite: The output cannot be cut there.
@@ -29,12 +30,16 @@ def split(source: Source, output: nodes.Output, cuts: list[tuple[Cut, str]]) -> 
         raise CannotWrite(
             f"line {source.position(span_of(output).start)[0]} prints several values in one tag"
         )
+    places = [(at, tag) for at, tag in cuts if isinstance(at, Cut)]
     if isinstance(expression, nodes.TemplateData):
         start = span_of(output).start
-        return [_insertion(start + at.offset, before(source, start + at.offset, tag)) for at, tag in cuts]
+        return [_insertion(start + at.offset, before(source, start + at.offset, tag)) for at, tag in places]
     found = atoms(expression, source.text, source.markup)
-    edits = [_cut(source, output, found, at, tag) for at, tag in cuts]
-    return edits + _keep_strict(source, found, [at for at, _ in cuts])
+    edits = [_cut(source, output, found, at, tag) for at, tag in places]
+    partings = [(at, tag) for at, tag in cuts if isinstance(at, Parting)]
+    if partings:
+        edits += part(source, output, found, [at for at, _ in partings], _separator)
+    return edits + _keep_strict(source, found, [at for at, _ in places])
 
 
 def _insertion(offset: int, text: str) -> Edit:

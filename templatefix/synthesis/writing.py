@@ -75,3 +75,14 @@ def _first(source: Source, offset: int, forms: Iterator[str]) -> str:
         if same_without_markers(source, changed):
             return form
     raise CannotWrite(f"a tag at line {source.position(offset)[0]} would change the whitespace around it")
+
+
+def unused(source: Source, name: str) -> str:
+    """Return a name that the template does not know.
+
+    Args:
+        source (`Source`): The template.
+        name (`str`): The name to take if it is free.
+    """
+    known = set(re.findall(r"\w+", source.text))
+    return name if name not in known else next(f"{name}_{at}" for at in range(2, 99) if f"{name}_{at}" not in known)
