@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,6 +68,7 @@ class _Recorder:
     parts: list[str] = field(default_factory=list)
     length: int = 0
     run: int = 0
+    known: dict[int, tuple[Any, int | None]] = field(default_factory=dict)
 
     def atom(self, value: Any) -> Any:
         """Note one operand's text and pass the operand on."""
@@ -82,15 +83,61 @@ class _Recorder:
         del self.parts[len(self.parts) - count :]
         if "".join(parts) != text:
             raise RenderError("an output's operands do not add up to its text")
-        message = next(
-            (at for target in targets for at, each in enumerate(self.chat) if each is target), None
-        )
+        message = self._message(targets)
         for atom, part in enumerate(parts):
             span = Span(self.length, self.length + len(part))
             self.pieces.append(Piece(index, self.run, atom, span, message))
             self.length = span.end
         self.run += 1
         return text
+
+
+    def _message(self, targets: Sequence[Any]) -> int | None:
+        """Which message the loop is at: by identity, else by what a rebuilt message says."""
+        for target in targets:
+            at = next((at for at, each in enumerate(self.chat) if each is target), None)
+            if at is not None:
+                return at
+        for target in targets:
+            if isinstance(target, Mapping) and "role" in target:
+                if (at := self._rebuilt(target)) is not None:
+                    return at
+        return None
+
+    def _rebuilt(self, target: Mapping[str, Any]) -> int | None:
+        key = id(target)
+        if key not in self.known or self.known[key][0] is not target:
+            self.known[key] = (target, rebuilt_from(target, self.chat))
+        return self.known[key][1]
+
+
+def rebuilt_from(target: Mapping[str, Any], chat: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return the index of the message that a template has rebuilt, or of the first it has merged.
+
+    Args:
+        target (`Mapping`): What a loop is at.
+        chat (`list[dict]`): The conversation.
+    """
+    said = texts(target)
+    scores = [
+        sum(len(text) for text in texts(message) if any(text in own for own in said))
+        for message in chat
+    ]
+    best = max(scores, default=0)
+    alike = {chat[at].get("role") for at, score in enumerate(scores) if score == best}
+    return scores.index(best) if best and len(alike) == 1 else None
+
+
+def texts(value: Any, key: str = "") -> list[str]:
+    """All texts in a message but its role and the types and names of its parts."""
+    if isinstance(value, str):
+        return [value] if len(value.strip()) > 1 else []
+    if isinstance(value, Mapping):
+        skipped = {"role", "type", "name", "id", "tool_call_id"}
+        return [text for name, each in value.items() if name not in skipped for text in texts(each, name)]
+    if isinstance(value, list | tuple):
+        return [text for each in value for text in texts(each, key)]
+    return []
 
 
 class _TracingEnvironment(Environment):
@@ -141,13 +188,7 @@ class Tracer:
 def _instrument(source: Source) -> list[int]:
     """Make each output of `source.tree` report itself; return the number of operands of each."""
     targets = {
-        id(node): [
-            each.target.name
-            for each in reversed(above)
-            if isinstance(each, nodes.For) and isinstance(each.target, nodes.Name)
-        ]
-        for node, above in walk(source.tree)
-        if isinstance(node, nodes.Output)
+        id(node): _targets(above) for node, above in walk(source.tree) if isinstance(node, nodes.Output)
     }
     counts = []
     for index, output in enumerate(leaves(source)):
@@ -160,6 +201,21 @@ def _instrument(source: Source) -> list[int]:
         names = [nodes.Name(name, "load") for name in targets[id(output)]]
         output.nodes = [_call("leaf", [nodes.Const(index), value, *names])]
     return counts
+
+
+def _targets(above: Sequence[nodes.Node]) -> list[str]:
+    """Names that may hold the message: loop variables, innermost first, then what their loops set."""
+    loops = [each for each in reversed(above) if isinstance(each, nodes.For)]
+    own = [loop.target.name for loop in loops if isinstance(loop.target, nodes.Name)]
+    sets = [
+        each.target.name
+        for loop in loops
+        for each in loop.body
+        if isinstance(each, nodes.Assign)
+        and isinstance(each.target, nodes.Name)
+        and isinstance(each.node, nodes.Getitem)
+    ]
+    return list(dict.fromkeys([*own, *sets]))
 
 
 def _plain(atom: nodes.Expr) -> nodes.Expr:

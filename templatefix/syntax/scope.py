@@ -40,6 +40,27 @@ def hazard(tree: nodes.Template, body: list[nodes.Node]) -> str:
     return ""
 
 
+def leaks(loop: nodes.For, body: list[nodes.Node]) -> list[str]:
+    """Names for which it makes a difference that statements of a loop's body are captured by `{% set x %}`.
+
+    What is set in a capture is not set behind it, and what is set behind it in the same turn hides the name
+    from the start of the turn.
+
+    Args:
+        loop (`jinja2.nodes.For`): The loop.
+        body (`list[jinja2.nodes.Node]`): Neighbouring statements somewhere in its body.
+    """
+    start, end = span_of(body[0]).start, span_of(body[-1]).end
+    inside = {name for node in body for name in stored(node)}
+    loaded = {name.name for node in body for name in _names(node, "load")}
+    behind = {name.name for name in _names(loop, "load") if _at(name) >= end}
+    if any(True for _ in loop.find_all(nodes.Macro)):
+        behind |= inside
+    known = {name.name for name in _names(loop, "load") if _at(name) < start}
+    later = {name.name for name in _names(loop, "store") if _at(name) >= end}
+    return sorted((inside & behind) | ((loaded & later) - known))
+
+
 def stored(node: nodes.Node) -> set[str]:
     """Names that a statement sets for the statements after it in the same scope."""
     if isinstance(node, nodes.CallBlock) and is_generation(node):

@@ -13,6 +13,7 @@ from templatefix.model import Candidate, Method
 from templatefix.probes import PLACEHOLDERS, Probe, probes_for
 from templatefix.render import Tracer
 from templatefix.syntax import Source, parse, same_without_markers
+from templatefix.synthesis.capture import captured
 from templatefix.synthesis.headers import READINGS, learn
 from templatefix.synthesis.labels import Labelled, label
 from templatefix.synthesis.outputs import Leaf, observe
@@ -52,6 +53,8 @@ def candidates(
         if labelled not in tried:
             tried.append(labelled)
             yield from _placed(source, observe(labelled))
+    for labelled in tried:
+        yield _captured(source, labelled)
 
 
 def _placed(source: Source, seen: dict[int, Leaf]) -> list[Candidate | Refusal]:
@@ -85,6 +88,16 @@ def _planned(source: Source, seen: dict[int, Leaf], flat: bool, part: bool) -> C
         return None
     method: Method = next((each for each in _METHODS if each in methods), "wrap")
     return Candidate(after, method, tuple(sorted(edits)))
+
+
+def _captured(source: Source, labelled: list[Labelled]) -> Candidate | Refusal:
+    try:
+        edits = captured(source, labelled)
+        after = apply(source.text, edits)
+        parse(after)
+    except (CannotPlace, CannotWrite, SyntaxProblem) as refusal:
+        return Refusal(str(refusal))
+    return Candidate(after, "capture", tuple(sorted(edits)))
 
 
 def _cost(before: str, after: str) -> tuple[int, int]:

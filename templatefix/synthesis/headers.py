@@ -11,11 +11,11 @@ from templatefix.errors import RenderError
 from templatefix.probes import Probe, switches
 from templatefix.render import Trace, Tracer
 
-READINGS = ("own", "core", "line")
+READINGS = ("own", "core", "least", "line")
 """How much of a generation prompt is the header.
 
 `own`: what the settings of the thinking switch share in the turn at hand; `core`: what all prompts of the template
-share; `line`: its first line, so that what follows there is a prefill.
+share; `least`: what all turns of the template begin with of it; `line`: its first line, so that what follows there is a prefill.
 """
 
 _Turn = tuple[int, int]
@@ -53,7 +53,7 @@ class Learned:
         found = list(dict.fromkeys([*first, *self.known]))
         if reading == "line":
             return list(dict.fromkeys("".join(header.partition("\n")[:2]) for header in found))
-        if reading == "core" and (core := _whole(commonprefix(found), found)):
+        if reading == "core" and (core := shared_part(found)):
             return [core]
         return found
 
@@ -129,15 +129,17 @@ def _added(without: Trace | None, asked: Trace) -> list[str]:
     return [text for _, text in more[index:]]
 
 
-def _whole(text: str, longer: Sequence[str]) -> str:
-    """Cut a common beginning back to where a line, a word or a bracketed token ends in all of them."""
-    while text and not all(_ends(header, len(text)) for header in longer):
+def shared_part(headers: Sequence[str]) -> str:
+    """Return what headers have in common, up to where a word or a bracketed token ends in all of them."""
+    text = commonprefix(list(headers))
+    while text and not all(ends_whole(header, len(text)) for header in headers):
         text = text[:-1]
     return text
 
 
-def _ends(header: str, at: int) -> bool:
-    inside = max(header.rfind("<", 0, at), header.rfind("[", 0, at))
-    closed = max(header.rfind(">", 0, at), header.rfind("]", 0, at))
-    word = header[at - 1 : at + 1]
+def ends_whole(text: str, at: int) -> bool:
+    """Whether neither a word nor a bracketed token goes on behind an offset."""
+    inside = max(text.rfind("<", 0, at), text.rfind("[", 0, at))
+    closed = max(text.rfind(">", 0, at), text.rfind("]", 0, at))
+    word = text[at - 1 : at + 1]
     return inside <= closed and not (len(word) == 2 and word.isalnum())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from templatefix.probes import Probe
 from templatefix.render import Piece, Trace
-from templatefix.synthesis.headers import Learned
+from templatefix.synthesis.headers import Learned, ends_whole, shared_part
 
 INSIDE, OUTSIDE, EITHER = "I", "O", "S"
 
@@ -40,27 +40,60 @@ def label(learned: Learned, reading: str = "own") -> list[Labelled]:
         learned (`Learned`): The traced probes, and what opens their turns.
         reading (`str`): One of `headers.READINGS`: how much of what opens a turn is its header.
     """
-    return [_label(learned, at, reading) for at in range(len(learned.probes))]
+    turns = [
+        _turn(learned, at, turn, learned.headers(at, turn, reading))
+        for at, probe in enumerate(learned.probes)
+        for turn in probe.assistant
+    ]
+    if reading == "least":
+        least = shared_part([turn.header for turn in turns if turn is not None and turn.header])
+        turns = [
+            _turn(learned, at, turn, [least] if least else [])
+            for at, probe in enumerate(learned.probes)
+            for turn in probe.assistant
+        ]
+    return [
+        _label(learned, at, [turn for turn in turns if turn is not None and turn.probe == at])
+        for at in range(len(learned.probes))
+    ]
 
 
-def _label(learned: Learned, at: int, reading: str) -> Labelled:
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """Where a turn stands, and what of its text is its header; `begins` is `None` where nothing can be owed."""
+
+    probe: int
+    start: int
+    end: int
+    begins: int | None
+    header: str
+
+
+def _turn(learned: Learned, at: int, turn: int, headers: list[str]) -> _Turn | None:
     probe, traced = learned.probes[at], learned.traces[at]
+    window = _window(traced.pieces, turn)
+    if window is None:
+        return None
+    start, end = window
+    texts = [found for text in probe.turns[turn].texts if (found := traced.text.find(text, start, end)) >= 0]
+    begins, header = _after_header(traced.text, start, min(texts, default=end), headers)
+    if begins is None and not (headers and not texts):  # without header and words there is no turn to owe
+        begins = start
+    return _Turn(at, start, end, begins, header)
+
+
+def _label(learned: Learned, at: int, turns: Sequence[_Turn]) -> Labelled:
+    traced = learned.traces[at]
     labels = [OUTSIDE] * len(traced.text)
-    starts = set()
-    for turn in probe.assistant:
-        window = _window(traced.pieces, turn)
-        if window is None:
-            continue
-        start, end = window
-        texts = [found for text in probe.turns[turn].texts if (found := traced.text.find(text, start, end)) >= 0]
-        start = _after_header(
-            traced.text, start, min(texts, default=end), learned.headers(at, turn, reading)
-        )
-        stripped = start + len(traced.text[start:end].rstrip())
+    for turn in turns:
+        start = turn.end if turn.begins is None else turn.begins
+        stripped = start + len(traced.text[start : turn.end].rstrip())
         labels[start:stripped] = INSIDE * (stripped - start)
-        labels[stripped:end] = EITHER * (end - stripped)
-        starts.add(start)
-    return Labelled(probe, traced, "".join(labels), frozenset(starts))
+        labels[stripped : turn.end] = EITHER * (turn.end - stripped)
+        if turn.begins is None:
+            labels[turn.start : turn.end] = EITHER * (turn.end - turn.start)
+    starts = frozenset(turn.begins for turn in turns if turn.begins is not None)
+    return Labelled(learned.probes[at], traced, "".join(labels), starts)
 
 
 def _window(pieces: Sequence[Piece], turn: int) -> tuple[int, int] | None:
@@ -76,18 +109,22 @@ def _window(pieces: Sequence[Piece], turn: int) -> tuple[int, int] | None:
     return max(stretches, key=lambda each: each[1] - each[0], default=None)
 
 
-def _after_header(text: str, start: int, end: int, headers: Sequence[str]) -> int:
-    """Where the header ends within the turn's stretch of text, before the first text of its own."""
+def _after_header(text: str, start: int, end: int, headers: Sequence[str]) -> tuple[int | None, str]:
+    """Where the header ends within the turn's text, before the first text of its own, and what of it was found."""
     for header in headers:
         found = text.find(header, start, end)
         if found >= 0:
-            return found + len(header)
+            return found + len(header), header
         if text.endswith(header, 0, start):  # the message before has printed it
-            return start
+            return start, header
+    for header in headers:  # a turn at the very beginning may lack the blank before its header
+        if text.startswith(header.lstrip(), start):
+            return start + len(header.lstrip()), header.lstrip()
     for header in headers:
         for length in range(len(header) - 1, 0, -1):
+            if not header[:length].strip() or not ends_whole(header, length):
+                continue
             found = text.find(header[:length], start, end)
-            # A part of the header counts only if it ends where words and bracketed tokens do.
-            if found >= 0 and header[length - 1] in ">]\n:":
-                return found + length
-    return start
+            if found >= 0 and ends_whole(text, found + length):
+                return found + length, header[:length]
+    return None, ""
