@@ -30,16 +30,21 @@ class Learned:
         traces (`list[Trace]`): Their renders.
         own (`Mapping`): What opens each turn, by the probe's place in the list and the message's index; missing
             where nothing is printed to open it.
+        prompts (`Counter`): Everything that opens a turn in some setting of the thinking switch.
+        alone (`Mapping`): Renders of conversations that end with a turn which tool results follow, by the same key.
     """
 
     probes: list[Probe]
     traces: list[Trace]
     own: Mapping[_Turn, str] = field(default_factory=dict)
+    prompts: Counter[str] = field(default_factory=Counter)
+    alone: Mapping[_Turn, str] = field(default_factory=dict)
 
     @property
     def known(self) -> list[str]:
         """All headers, the most frequent first."""
-        return [header for header, _ in Counter(self.own.values()).most_common()]
+        shared = [header for header, _ in Counter(self.own.values()).most_common()]
+        return list(dict.fromkeys([*shared, *(prompt for prompt, _ in self.prompts.most_common())]))
 
     def headers(self, probe: int, turn: int, reading: str = "own") -> list[str]:
         """What may open a turn, the likeliest first.
@@ -67,18 +72,22 @@ def learn(tracer: Tracer, probes: Sequence[Probe]) -> Learned:
     """
     kept: list[Probe] = []
     traces: list[Trace] = []
-    own: dict[_Turn, str] = {}
+    learned = Learned(kept, traces, own := {}, opened := Counter(), alone := {})
     for probe in probes:
         traced = _run(tracer, probe, len(probe.messages))
         if traced is None:
             continue
         for turn in probe.assistant:
-            header = _header(tracer, probe, turn)
-            if header.strip():
+            prompts = _prompts(tracer, probe, turn)
+            opened.update(prompt for each in prompts if (prompt := "".join(each)).strip())
+            if (header := _shared(prompts)).strip():
                 own[len(kept), turn] = header
+            if probe.turns[turn + 1 : turn + 2] and probe.turns[turn + 1].role == "tool":
+                ended = _run(tracer, probe, turn + 1)
+                alone[len(kept), turn] = ended.text if ended else ""
         kept.append(probe)
         traces.append(traced)
-    return Learned(kept, traces, own)
+    return learned
 
 
 def _run(tracer: Tracer, probe: Probe, count: int, prompt: bool = False, **options: object) -> Trace | None:
@@ -89,17 +98,21 @@ def _run(tracer: Tracer, probe: Probe, count: int, prompt: bool = False, **optio
         return None
 
 
-def _header(tracer: Tracer, probe: Probe, turn: int) -> str:
-    """What inference prepends to a turn: all that is printed after the loop over the messages before it.
+def _prompts(tracer: Tracer, probe: Probe, turn: int) -> list[list[str]]:
+    """What inference prepends to a turn, output by output: all that is printed after the loop over the messages.
 
-    Of the settings of the thinking switch, the part they share, output by output if they share whole outputs.
+    One for each setting of the thinking switch.
     """
     prompts = []
     for options in switches(probe):
         asked = _run(tracer, probe, turn, prompt=True, **options)
         if asked is not None:
-            without = _run(tracer, probe, turn, **options)
-            prompts.append(_after_loop(asked, without) or _added(without, asked))
+            prompts.append(_after_loop(asked) or _added(_run(tracer, probe, turn, **options), asked))
+    return prompts
+
+
+def _shared(prompts: Sequence[list[str]]) -> str:
+    """The part that all settings share, output by output if they share whole outputs."""
     if not prompts:  # many templates cannot render no message at all
         return ""
     shared = min(prompts, key=len)
@@ -108,9 +121,9 @@ def _header(tracer: Tracer, probe: Probe, turn: int) -> str:
     return "".join(shared) or commonprefix(["".join(prompt) for prompt in prompts])  # noqa: RUF071 - of characters
 
 
-def _after_loop(asked: Trace, without: Trace | None) -> list[str]:
+def _after_loop(asked: Trace) -> list[str]:
     last = max((at for at, piece in enumerate(asked.pieces) if piece.message is not None), default=None)
-    if last is None or (without is not None and without.text == asked.text):
+    if last is None:
         return []
     return [text for piece in asked.pieces[last + 1 :] if (text := piece.span.of(asked.text))]
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os.path import commonprefix
 
+from templatefix.model import Span
 from templatefix.probes import Probe
 from templatefix.render import Piece, Trace
 from templatefix.synthesis.headers import Learned, ends_whole, shared_part
@@ -60,13 +62,16 @@ def label(learned: Learned, reading: str = "own") -> list[Labelled]:
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """Where a turn stands, and what of its text is its header; `begins` is `None` where nothing can be owed."""
+    """Where a turn stands, what of its text is its header, and what of it is owed.
+
+    Nothing is owed, and nothing is not, if `owed` is empty.
+    """
 
     probe: int
     start: int
     end: int
-    begins: int | None
     header: str
+    owed: tuple[tuple[int, int], ...]
 
 
 def _turn(learned: Learned, at: int, turn: int, headers: list[str]) -> _Turn | None:
@@ -75,25 +80,54 @@ def _turn(learned: Learned, at: int, turn: int, headers: list[str]) -> _Turn | N
     if window is None:
         return None
     start, end = window
-    texts = [found for text in probe.turns[turn].texts if (found := traced.text.find(text, start, end)) >= 0]
-    begins, header = _after_header(traced.text, start, min(texts, default=end), headers)
-    if begins is None and not (headers and not texts):  # without header and words there is no turn to owe
-        begins = start
-    return _Turn(at, start, end, begins, header)
+    own = [
+        (found, found + len(text))
+        for text in probe.turns[turn].texts
+        if (found := traced.text.find(text, start, end)) >= 0
+    ]
+    begins, header = _after_header(traced.text, start, min(own, default=(end, end))[0], headers)
+    if begins is None and headers and not own:  # without header and words there is no turn to owe
+        return _Turn(at, start, end, "", ())
+    begins = start if begins is None else begins
+    owed: list[tuple[int, int]] = []
+    for piece in (*_foreign(probe, traced, begins, end), Span(end, end)):
+        inside = [text for text in own if begins <= text[0] < piece.start]
+        if piece.end == end == piece.start and (inside or not owed):
+            owed.append((begins, end))
+        elif inside:
+            owed.append((begins, _before(learned, at, turn, max(inside)[1], piece.start)))
+        begins = piece.end
+    return _Turn(at, start, end, header, tuple(owed))
+
+
+def _before(learned: Learned, at: int, turn: int, last: int, foreign: int) -> int:
+    """Where a turn ends that another message's text is printed into: where it ends while that is not there yet."""
+    text, alone = learned.traces[at].text, learned.alone.get((at, turn), "")
+    word = text[last - 8 : last]
+    return last + len(commonprefix([text[last:foreign], alone[alone.rfind(word) + len(word) :]]))  # noqa: RUF071
 
 
 def _label(learned: Learned, at: int, turns: Sequence[_Turn]) -> Labelled:
     traced = learned.traces[at]
     labels = [OUTSIDE] * len(traced.text)
     for turn in turns:
-        start = turn.end if turn.begins is None else turn.begins
-        stripped = start + len(traced.text[start : turn.end].rstrip())
-        labels[start:stripped] = INSIDE * (stripped - start)
-        labels[stripped : turn.end] = EITHER * (turn.end - stripped)
-        if turn.begins is None:
+        if not turn.owed:
             labels[turn.start : turn.end] = EITHER * (turn.end - turn.start)
-    starts = frozenset(turn.begins for turn in turns if turn.begins is not None)
+        for start, end in turn.owed:
+            stripped = start + len(traced.text[start:end].rstrip())
+            labels[start:stripped] = INSIDE * (stripped - start)
+            labels[stripped:end] = EITHER * (end - stripped)
+    starts = frozenset(start for turn in turns for start, _ in turn.owed)
     return Labelled(learned.probes[at], traced, "".join(labels), starts)
+
+
+def _foreign(probe: Probe, traced: Trace, start: int, end: int) -> list[Span]:
+    """The outputs in a turn that hold texts of other roles, in order."""
+    others = [text for each in probe.turns if each.role != "assistant" for text in each.texts]
+    found = [at for text in others if (at := traced.text.find(text, start, end)) >= 0]
+    return sorted(
+        {piece.span for at in found for piece in traced.pieces if piece.span.start <= at < piece.span.end}
+    )
 
 
 def _window(pieces: Sequence[Piece], turn: int) -> tuple[int, int] | None:
@@ -117,9 +151,10 @@ def _after_header(text: str, start: int, end: int, headers: Sequence[str]) -> tu
             return found + len(header), header
         if text.endswith(header, 0, start):  # the message before has printed it
             return start, header
-    for header in headers:  # a turn at the very beginning may lack the blank before its header
-        if text.startswith(header.lstrip(), start):
-            return start + len(header.lstrip()), header.lstrip()
+    for header in headers:  # a turn may lack what stands before the header in a prompt
+        for cut in range(1, len(header)):
+            if ends_whole(header, cut) and header[cut:].strip() and text.startswith(header[cut:], start, end):
+                return start + len(header) - cut, header[cut:]
     for header in headers:
         for length in range(len(header) - 1, 0, -1):
             if not header[:length].strip() or not ends_whole(header, length):
