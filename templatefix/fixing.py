@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from templatefix import registry, rules, synthesis
 from templatefix.edits import Newlines
+from templatefix.errors import RenderError, TemplateFixError
 from templatefix.judge import judge
 from templatefix.model import Candidate, Method, Outcome, Severity, Status, Template, Verdict
-from templatefix.syntax import Source, is_generation, parse, walk
+from templatefix.probes import PLACEHOLDERS, Probe, probes_for
+from templatefix.render import Renderer
+from templatefix.stripping import strip
+from templatefix.syntax import Source, is_generation, parse, same_without_markers, walk
 from templatefix.synthesis import Refusal
 
 
@@ -29,6 +34,14 @@ def fix(template: Template) -> Outcome:
     variables = dict(template.variables) or None
     if any(is_generation(node) for node, _ in walk(source.tree)):
         return _marked(template, source, variables)
+    return _patched(template, template.source, variables)
+
+
+def _patched(
+    template: Template, plain: str, variables: dict[str, Any] | None, marked: Source | None = None
+) -> Outcome:
+    """Patch the template's text without markers; where it has had some, keep what it printed with them."""
+    source = parse(plain, where=template.label)
     reasons: list[str] = []
     for candidate in _candidates(source, variables):
         if isinstance(candidate, Refusal):
@@ -36,8 +49,12 @@ def fix(template: Template) -> Outcome:
             continue
         verdict = judge(candidate.after, variables, original=source.text)
         problem = _problem(candidate, verdict)
+        if problem is None and marked is not None:
+            problem = _changed(marked, candidate, source, variables)
         if problem is None:
-            after = Newlines.of(template.source).apply(candidate.edits)
+            after = Newlines.of(plain).apply(candidate.edits)
+            if marked is not None and not same_without_markers(marked, source):
+                verdict = replace(verdict, proven=False)
             return _outcome(
                 template, "patched", after, verdict, method=candidate.method, family=candidate.family
             )
@@ -55,8 +72,36 @@ def _marked(template: Template, source: Source, variables: dict[str, Any] | None
     verdict = judge(source.text, variables)
     if verdict.outcome == "holds":
         return _outcome(template, "correct", template.source, verdict)
-    reason = f"it has markers already, and they are not right: {_words(verdict)}"
+    wrong = f"it has markers already, and they are not right: {_words(verdict)}"
+    if verdict.outcome != "fails":  # markers that are not refuted stay
+        return _outcome(template, "refused", template.source, verdict, reason=wrong)
+    try:
+        plain = strip(template, strict=False)  # what that changes is looked for on the probes
+    except TemplateFixError as error:
+        return _outcome(template, "refused", template.source, verdict, reason=f"{wrong}; {error.what}")
+    outcome = _patched(template, plain, variables, source)
+    if outcome.status == "patched":
+        return outcome
+    reason = f"{wrong}; without them, {outcome.reason}"
     return _outcome(template, "refused", template.source, verdict, reason=reason)
+
+
+def _changed(
+    marked: Source, candidate: Candidate, plain: Source, variables: dict[str, Any] | None
+) -> str | None:
+    """Say where the new markers change what the old ones let through: a marker may change the text it encloses."""
+    old, new = (Renderer(text, variables or PLACEHOLDERS) for text in (marked.text, candidate.after))
+    for probe in probes_for(plain):
+        if _text(old, probe) != _text(new, probe):
+            return f"with its old markers the template prints another text on the probe {probe.name!r}"
+    return None
+
+
+def _text(renderer: Renderer, probe: Probe) -> str | None:
+    try:
+        return renderer.render(probe.messages, **probe.arguments).text
+    except RenderError:
+        return None
 
 
 def _problem(candidate: Candidate, verdict: Verdict) -> str | None:

@@ -34,7 +34,17 @@ def same_without_markers(one: Source, other: Source) -> bool:
         for block in source.tree.find_all(nodes.CallBlock)
         if is_generation(block)
     )
-    return safe and _Normaliser(one).body(one.tree.body) == _Normaliser(other).body(other.tree.body)
+    return safe and same_trees(one, other)
+
+
+def same_trees(one: Source, other: Source) -> bool:
+    """Whether two templates are the same program where no generation block changes what it encloses.
+
+    Args:
+        one (`Source`): A parsed template.
+        other (`Source`): Another.
+    """
+    return _Normaliser(one).body(one.tree.body) == _Normaliser(other).body(other.tree.body)
 
 
 @dataclass(frozen=True)

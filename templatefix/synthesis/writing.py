@@ -49,7 +49,10 @@ def behind(source: Source, offset: int, tag: str, opened: int) -> str:
     alone = source.text[offset : offset + 1] in ("\n", "") and "\n" in source.text
     own_line = f"\n{line[0]}" if alone and line else None
     following = source.text[offset:].lstrip()[:3]
-    return _first(source, offset, _forms(tag, before=own_line, like=following))
+    forms = _forms(tag, before=own_line, like=following)
+    if not source.text.endswith(("%}", "#}"), 0, offset):  # the line end before the tag would be printed inside
+        forms = (form for form in forms if not form.startswith("\n") or "{%-" in form)
+    return _first(source, offset, forms)
 
 
 def _forms(tag: str, *, before: str | None = None, after: str | None = None, like: str = "") -> Iterator[str]:
