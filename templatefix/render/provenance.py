@@ -91,7 +91,6 @@ class _Recorder:
         self.run += 1
         return text
 
-
     def _message(self, targets: Sequence[Any]) -> int | None:
         """Which message the loop is at: by identity, else by what a rebuilt message says."""
         for target in targets:
@@ -120,8 +119,7 @@ def rebuilt_from(target: Mapping[str, Any], chat: Sequence[Mapping[str, Any]]) -
     """
     said = texts(target)
     scores = [
-        sum(len(text) for text in texts(message) if any(text in own for own in said))
-        for message in chat
+        sum(len(text) for text in texts(message) if any(text in own for own in said)) for message in chat
     ]
     best = max(scores, default=0)
     alike = {chat[at].get("role") for at, score in enumerate(scores) if score == best}
@@ -198,13 +196,12 @@ def _instrument(source: Source) -> list[int]:
         found = atoms(expression, source.text, source.markup) if len(output.nodes) == 1 else [expression]
         counts.append(len(found))
         value = _replace(expression, {id(atom): _call("atom", [_plain(atom)]) for atom in found})
-        names = [nodes.Name(name, "load") for name in targets[id(output)]]
-        output.nodes = [_call("leaf", [nodes.Const(index), value, *names])]
+        output.nodes = [_call("leaf", [nodes.Const(index), value, *targets[id(output)]])]
     return counts
 
 
-def _targets(above: Sequence[nodes.Node]) -> list[str]:
-    """Names that may hold the message: loop variables, innermost first, then what their loops set."""
+def _targets(above: Sequence[nodes.Node]) -> list[nodes.Expr]:
+    """Expressions that may hold the message: loop variables, innermost first, then what their loops set or look up."""
     loops = [each for each in reversed(above) if isinstance(each, nodes.For)]
     own = [loop.target.name for loop in loops if isinstance(loop.target, nodes.Name)]
     sets = [
@@ -215,7 +212,19 @@ def _targets(above: Sequence[nodes.Node]) -> list[str]:
         and isinstance(each.target, nodes.Name)
         and isinstance(each.node, nodes.Getitem)
     ]
-    return list(dict.fromkeys([*own, *sets]))
+    looked_up = {
+        (read.node.name, read.arg.name)
+        for loop in loops
+        for read in loop.find_all(nodes.Getitem)
+        if isinstance(read.node, nodes.Name) and isinstance(read.arg, nodes.Name) and read.arg.name in own
+    }
+    return [
+        *(nodes.Name(name, "load") for name in dict.fromkeys([*own, *sets])),
+        *(
+            nodes.Getitem(nodes.Name(name, "load"), nodes.Name(index, "load"), "load")
+            for name, index in sorted(looked_up)
+        ),
+    ]
 
 
 def _plain(atom: nodes.Expr) -> nodes.Expr:

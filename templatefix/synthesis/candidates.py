@@ -47,22 +47,33 @@ def candidates(
     probes = probes_for(source) if probes is None else probes
     tracer = Tracer(source, PLACEHOLDERS if variables is None else variables)
     learned = learn(tracer, probes)
-    tried: list[list[Labelled]] = []
+    readings: list[list[Labelled]] = []
     for reading in READINGS:
         labelled = label(learned, reading)
-        if labelled not in tried:
-            tried.append(labelled)
-            yield from _placed(source, observe(labelled))
-    for labelled in tried:
+        if labelled not in readings:
+            readings.append(labelled)
+    known: set[str] = {source.text}
+    for each in _staged(source, readings):
+        text = each.reason if isinstance(each, Refusal) else each.after
+        if text not in known:
+            known.add(text)
+            yield each
+
+
+def _staged(source: Source, readings: list[list[Labelled]]) -> Iterator[Candidate | Refusal]:
+    """Whole statements and outputs first, then parts of values, then captured turns."""
+    seen = [observe(labelled) for labelled in readings]
+    for part in (False, True):
+        for each in seen:
+            yield from _placed(source, each, part)
+    for labelled in readings:
         yield _captured(source, labelled)
 
 
-def _placed(source: Source, seen: dict[int, Leaf]) -> list[Candidate | Refusal]:
+def _placed(source: Source, seen: dict[int, Leaf], part: bool) -> list[Candidate | Refusal]:
     found: list[Candidate] = []
     refused: list[Refusal] = []
-    for flat, part in ((False, False), (True, False), (False, True), (True, True)):
-        if part and found:
-            break
+    for flat in (False, True):
         try:
             candidate = _planned(source, seen, flat, part)
         except (CannotPlace, CannotWrite) as refusal:
@@ -70,7 +81,7 @@ def _placed(source: Source, seen: dict[int, Leaf]) -> list[Candidate | Refusal]:
             continue
         if candidate is None:
             refused.append(Refusal("whitespace control around the markers would change the output"))
-        elif candidate.after not in [each.after for each in found]:
+        else:
             found.append(candidate)
     return [*sorted(found, key=lambda each: _cost(source.text, each.after)), *refused]
 

@@ -21,12 +21,16 @@ from templatefix.synthesis.stretches import Printed, bodies, outputs_in, owed_ou
 from templatefix.synthesis.writing import CannotWrite, before, behind, unused
 
 
+_MOST_HEADS = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Cutting:
     """How to take a captured turn apart.
 
     Args:
         header (`str`): Owed text begins behind this text, where it first stands; empty if it begins at once.
+        heads (`tuple[str, ...]`): Or behind the first of these that the turn starts with, or at once.
         strips (`bool`): Whether whitespace follows the owed text.
         guarded (`bool`): Whether other roles print there too.
     """
@@ -34,6 +38,7 @@ class Cutting:
     header: str
     strips: bool
     guarded: bool
+    heads: tuple[str, ...] = ()
 
 
 def captured(source: Source, labelled: Sequence[Labelled]) -> list[Edit]:
@@ -88,7 +93,9 @@ def _captured(
     if any(jumps(node) for node in stretch):
         raise CannotPlace(f"the turn in line {line} cannot be captured: it may leave the loop")
     if names := leaks(loop, stretch):
-        raise CannotPlace(f"the turn in line {line} cannot be captured: {names[0]!r} is set in it and read behind")
+        raise CannotPlace(
+            f"the turn in line {line} cannot be captured: {names[0]!r} is set in it and read behind"
+        )
     cutting = _cutting(list(printed(labelled, outputs_in(source, stretch))), line)
     accessor = role_accessor(source, loop) if cutting.guarded else None
     if cutting.guarded and accessor is None:
@@ -108,19 +115,34 @@ def _cutting(runs: list[Printed], line: int) -> Cutting:
     begun = [run for run in assistant if run.owed or run.outside]
     if any(run.begins is None or not run.whole for run in begun):
         raise CannotPlace(f"the turn in line {line} is not in one piece")
-    header = ""
-    if any(run.begins for run in begun):
-        header = shared_end([run.text[: run.begins] for run in begun])
-        found = [run.text.find(header) + len(header) for run in begun]
-        if not header or found != [run.begins for run in begun]:
-            raise CannotPlace(f"no text always opens the turn in line {line}")
+    header, heads = _opening(begun)
+    if header is None:
+        raise CannotPlace(f"no text always opens the turn in line {line}")
     strips = any(run.owed and run.text != run.text.rstrip() for run in assistant)
-    return Cutting(header, strips, any(run.text for run in others))
+    return Cutting(header, strips, any(run.text for run in others), heads)
 
 
-def _closing(
-    source: Source, end: int, tag: str, turn: str, cutting: Cutting, accessor: str | None
-) -> str:
+def _opening(begun: Sequence[Printed]) -> tuple[str | None, tuple[str, ...]]:
+    """What stands before the owed text: one text that is always there, or one of a few that the turn starts with."""
+    texts = [run.text[: run.begins] for run in begun]
+    if not any(texts):
+        return "", ()
+    header = shared_end(texts)
+    if header and all(run.text.find(header) + len(header) == run.begins for run in begun):
+        return header, ()
+    heads = tuple(sorted({text for text in texts if text}, key=len, reverse=True))
+    fits = all(
+        next((head for head in heads if run.text.startswith(head)), "") == text
+        for run, text in zip(begun, texts, strict=True)
+    )
+    return (
+        ("", heads)
+        if fits and len(heads) <= _MOST_HEADS and all(each.strip() for each in heads)
+        else (None, ())
+    )
+
+
+def _closing(source: Source, end: int, tag: str, turn: str, cutting: Cutting, accessor: str | None) -> str:
     """Write what stands behind the captured turn, in the style of its last tag."""
     style = re.fullmatch(r"(\s*)\{%(-?) endset (-?)%\}(\n?)", tag)
     if style is None:
@@ -134,6 +156,13 @@ def _closing(
         parts = unused(source, "parts")
         lines.append(f"{{%{left} set {parts} = {turn}.partition({literal(source, cutting.header)}) %}}")
         owed, first = f"{parts}[2]", f"{{{{ {parts}[0] + {parts}[1] }}}}"
+    if cutting.heads:
+        header = unused(source, "header")
+        chosen = " else ".join(
+            f"{literal(source, head)} if {turn}.startswith({literal(source, head)})" for head in cutting.heads
+        )
+        lines.append(f"{{%{left} set {header} = {chosen} else '' %}}")
+        owed, first = f"{turn}[{header} | length:]", f"{{{{ {header} }}}}"
     inner = f"{{{{ {owed}.rstrip() }}}}" if cutting.strips else f"{{{{ {owed} }}}}"
     rest = f"{{{{ {owed}[{owed}.rstrip() | length:] }}}}" if cutting.strips else ""
     marked = f"{first}{{% generation %}}{inner}{{% endgeneration %}}{rest}"

@@ -9,7 +9,7 @@ from jinja2 import nodes
 from templatefix.edits import apply
 from templatefix.model import Edit, Span
 from templatefix.syntax import Source, parse, same_without_markers, span_of
-from templatefix.syntax.scope import stored
+from templatefix.syntax.scope import message_of
 from templatefix.synthesis.writing import CannotWrite, before, behind
 
 
@@ -22,9 +22,8 @@ def role_accessor(source: Source, node: nodes.Node) -> str | None:
     """
     if not isinstance(node, nodes.For) or not isinstance(node.target, nodes.Name):
         return None
-    if any(
-        node.target.name in stored(each) for each in node.body
-    ):  # then it need not be the message any more
+    holder = message_of(node)
+    if holder is None:  # then it need not be the message any more
         return None
     reads: list[nodes.Getattr | nodes.Getitem] = [
         *node.find_all(nodes.Getattr),
@@ -32,8 +31,7 @@ def role_accessor(source: Source, node: nodes.Node) -> str | None:
     ]
     for each in reads:
         key = each.attr if isinstance(each, nodes.Getattr) else getattr(each.arg, "value", None)
-        named = isinstance(each.node, nodes.Name) and each.node.name == node.target.name
-        if key == "role" and named:
+        if key == "role" and each.node == holder:
             return span_of(each).of(source.text)
     return None
 

@@ -41,7 +41,8 @@ def part_start(runs: Sequence[Run]) -> Parting | None:
         header = shared_end([head for head in heads if head is not None]) if None not in heads else ""
         whole = [run.texts[atom] for run in runs]
         if header and all(
-            text.find(header) + len(header) == len(head or "") for text, head in zip(whole, heads, strict=True)
+            text.find(header) + len(header) == len(head or "")
+            for text, head in zip(whole, heads, strict=True)
         ):
             return Parting(atom, header)
     return None
@@ -148,5 +149,7 @@ def literal(source: Source, text: str) -> str:
     quote = '"' if source.text.count('"') > source.text.count("'") else "'"
     if quote in text:
         quote = "'" if quote == '"' else '"'
-    escaped = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t").replace(quote, f"\\{quote}")
+    escaped = (
+        text.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t").replace(quote, f"\\{quote}")
+    )
     return f"{quote}{escaped}{quote}"

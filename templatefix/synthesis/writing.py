@@ -50,7 +50,9 @@ def behind(source: Source, offset: int, tag: str, opened: int) -> str:
     own_line = f"\n{line[0]}" if alone and line else None
     following = source.text[offset:].lstrip()[:3]
     forms = _forms(tag, before=own_line, like=following)
-    if not source.text.endswith(("%}", "#}"), 0, offset):  # the line end before the tag would be printed inside
+    if not source.text.endswith(
+        ("%}", "#}"), 0, offset
+    ):  # the line end before the tag would be printed inside
         forms = (form for form in forms if not form.startswith("\n") or "{%-" in form)
     return _first(source, offset, forms)
 
@@ -88,4 +90,8 @@ def unused(source: Source, name: str) -> str:
         name (`str`): The name to take if it is free.
     """
     known = set(re.findall(r"\w+", source.text))
-    return name if name not in known else next(f"{name}_{at}" for at in range(2, 99) if f"{name}_{at}" not in known)
+    return (
+        name
+        if name not in known
+        else next(f"{name}_{at}" for at in range(2, 99) if f"{name}_{at}" not in known)
+    )
