@@ -61,21 +61,32 @@ def candidates(
 
 
 def _staged(source: Source, readings: list[list[Labelled]]) -> Iterator[Candidate | Refusal]:
-    """Whole statements and outputs first, then parts of values, then captured turns."""
-    seen = [observe(labelled) for labelled in readings]
+    """Whole statements and outputs first, then parts of values, then captured turns.
+
+    A reading that one of these places exactly needs no other: the spans would be the same.
+    """
+    left = list(readings)
     for part in (False, True):
-        for each in seen:
-            yield from _placed(source, each, part)
-    for labelled in readings:
+        inexact = []
+        for labelled in left:
+            placed, exact = _placed(source, observe(labelled), part)
+            yield from placed
+            if not exact:
+                inexact.append(labelled)
+        left = inexact
+    for labelled in left:
         yield _captured(source, labelled)
 
 
-def _placed(source: Source, seen: dict[int, Leaf], part: bool) -> list[Candidate | Refusal]:
+def _placed(source: Source, seen: dict[int, Leaf], part: bool) -> tuple[list[Candidate | Refusal], bool]:
+    """Plan with guards around outputs and around whole statements; say whether a plan is exact."""
     found: list[Candidate] = []
     refused: list[Refusal] = []
+    exact = False
     for flat in (False, True):
+        planner = Planner(source, seen, flat, part)
         try:
-            candidate = _planned(source, seen, flat, part)
+            candidate = _planned(source, planner)
         except (CannotPlace, CannotWrite) as refusal:
             refused.append(Refusal(str(refusal)))
             continue
@@ -83,12 +94,12 @@ def _placed(source: Source, seen: dict[int, Leaf], part: bool) -> list[Candidate
             refused.append(Refusal("whitespace control around the markers would change the output"))
         else:
             found.append(candidate)
-    return [*sorted(found, key=lambda each: _cost(source.text, each.after)), *refused]
+            exact = exact or not planner.loose
+    return [*sorted(found, key=lambda each: _cost(source.text, each.after)), *refused], exact
 
 
-def _planned(source: Source, seen: dict[int, Leaf], flat: bool, part: bool) -> Candidate | None:
+def _planned(source: Source, planner: Planner) -> Candidate | None:
     """Plan the edits; `None` unless they give the same program, markers aside."""
-    planner = Planner(source, seen, flat, part)
     edits, methods = planner.plan(), planner.methods
     after = apply(source.text, edits)
     try:

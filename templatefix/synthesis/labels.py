@@ -6,8 +6,9 @@ renders alone, so that an error made here is not made there too.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os.path import commonprefix
 
 from templatefix.model import Span
@@ -54,10 +55,36 @@ def label(learned: Learned, reading: str = "own") -> list[Labelled]:
             for at, probe in enumerate(learned.probes)
             for turn in probe.assistant
         ]
+    kept = [turn for turn in turns if turn is not None]
+    late = _late_end(learned, kept)
+    kept = [_lengthened(turn, learned.traces[turn.probe].text, late) for turn in kept]
     return [
-        _label(learned, at, [turn for turn in turns if turn is not None and turn.probe == at])
-        for at in range(len(learned.probes))
+        _label(learned, at, [turn for turn in kept if turn.probe == at]) for at in range(len(learned.probes))
     ]
+
+
+def _late_end(learned: Learned, turns: Sequence[_Turn]) -> str:
+    """The end of turn, where the next message prints it, or what stands behind the loop; empty if the turn does.
+
+    It is all that follows a turn with which the conversation ends, and what follows a turn that the user answers.
+    """
+    ends: Counter[str] = Counter()
+    middles = []
+    for turn in turns:
+        probe, text = learned.probes[turn.probe], learned.traces[turn.probe].text
+        if turn.index == len(probe.turns) - 1:
+            ends[text[turn.end :].rstrip()] += 1
+        elif probe.turns[turn.index + 1].role == "user":
+            middles.append(text[turn.end :])
+    end = max(ends, key=lambda each: ends[each], default="")
+    return end if 2 * sum(middle.startswith(end) for middle in middles) > len(middles) else ""
+
+
+def _lengthened(turn: _Turn, text: str, end: str) -> _Turn:
+    if not end or not turn.owed or not text.startswith(end, turn.owed[-1][1]):
+        return turn
+    start, stop = turn.owed[-1]
+    return replace(turn, owed=(*turn.owed[:-1], (start, stop + len(end))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +95,7 @@ class _Turn:
     """
 
     probe: int
+    index: int
     start: int
     end: int
     header: str
@@ -77,6 +105,8 @@ class _Turn:
 def _turn(learned: Learned, at: int, turn: int, headers: list[str]) -> _Turn | None:
     probe, traced = learned.probes[at], learned.traces[at]
     window = _window(traced.pieces, turn)
+    if window is None and turn == len(probe.turns) - 1:
+        window = _behind_loop(probe, traced, turn)
     if window is None:
         return None
     start, end = window
@@ -87,7 +117,7 @@ def _turn(learned: Learned, at: int, turn: int, headers: list[str]) -> _Turn | N
     ]
     begins, header = _after_header(traced.text, start, min(own, default=(end, end))[0], headers)
     if begins is None and headers and not own:  # without header and words there is no turn to owe
-        return _Turn(at, start, end, "", ())
+        return _Turn(at, turn, start, end, "", ())
     begins = start if begins is None else begins
     owed: list[tuple[int, int]] = []
     for piece in (*_foreign(probe, traced, begins, end), Span(end, end)):
@@ -97,7 +127,7 @@ def _turn(learned: Learned, at: int, turn: int, headers: list[str]) -> _Turn | N
         elif inside:
             owed.append((begins, _before(learned, at, turn, max(inside)[1], piece.start)))
         begins = piece.end
-    return _Turn(at, start, end, header, tuple(owed))
+    return _Turn(at, turn, start, end, header, tuple(owed))
 
 
 def _before(learned: Learned, at: int, turn: int, last: int, foreign: int) -> int:
@@ -141,6 +171,14 @@ def _window(pieces: Sequence[Piece], turn: int) -> tuple[int, int] | None:
         else:
             stretches.append((piece.span.start, piece.span.end))
     return max(stretches, key=lambda each: each[1] - each[0], default=None)
+
+
+def _behind_loop(probe: Probe, traced: Trace, turn: int) -> tuple[int, int] | None:
+    """Where the last message stands if it is printed after the loop over messages."""
+    last = max((piece.span.end for piece in traced.pieces if piece.message is not None), default=0)
+    texts = probe.turns[turn].texts
+    found = bool(texts) and all(traced.text.find(text, last) >= 0 for text in texts)
+    return (last, len(traced.text)) if found and last else None
 
 
 def _after_header(text: str, start: int, end: int, headers: Sequence[str]) -> tuple[int | None, str]:

@@ -67,6 +67,7 @@ class Planner:
     part: bool = False
     methods: set[str] = field(default_factory=set)
     blocks: int = 0
+    loose: bool = False
 
     def __post_init__(self) -> None:
         self.index = {id(node): at for at, node in enumerate(leaves(self.source))}
@@ -157,7 +158,8 @@ class Planner:
         return parting
 
     def _end(self, node: nodes.Output, leaf: Leaf, owed: list[Run]) -> Cut | Parting:
-        for ends in ([run.ends for run in owed], [run.loose_ends for run in owed]):
+        for loose, ends in ((False, [run.ends for run in owed]), (True, [run.loose_ends for run in owed])):
+            self.loose = self.loose or loose
             usable = [cut for cut in frozenset.intersection(*ends) if self._cuttable(node, cut)]
             if usable:
                 return Cut(leaf.atoms, 0) if Cut(leaf.atoms, 0) in usable else min(usable)
