@@ -42,10 +42,11 @@ def _patched(
 ) -> Outcome:
     """Patch the template's text without markers; where it has had some, keep what it printed with them."""
     source = parse(plain, where=template.label)
+    refused: list[str] = []
     reasons: list[str] = []
     for candidate in _candidates(source, variables):
         if isinstance(candidate, Refusal):
-            reasons.append(candidate.reason)
+            refused.append(candidate.reason)
             continue
         verdict = judge(candidate.after, variables, original=source.text)
         problem = _problem(candidate, verdict)
@@ -59,7 +60,8 @@ def _patched(
                 template, "patched", after, verdict, method=candidate.method, family=candidate.family
             )
         reasons.append(problem)
-    reason = reasons[0] if reasons else "no probe conversation makes the template print an assistant turn"
+    nothing = "no probe conversation makes the template print an assistant turn"
+    reason = next(iter([*reasons, *refused]), nothing)
     return _outcome(template, "refused", template.source, Verdict(), reason=reason)
 
 

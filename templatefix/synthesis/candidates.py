@@ -83,8 +83,8 @@ def _placed(source: Source, seen: dict[int, Leaf], part: bool) -> tuple[list[Can
     found: list[Candidate] = []
     refused: list[Refusal] = []
     exact = False
-    for flat in (False, True):
-        planner = Planner(source, seen, flat, part)
+    for flat, join in ((False, False), (True, False), (False, True)):
+        planner = Planner(source, seen, flat, join, part)
         try:
             candidate = _planned(source, planner)
         except (CannotPlace, CannotWrite) as refusal:
@@ -122,7 +122,8 @@ def _captured(source: Source, labelled: list[Labelled]) -> Candidate | Refusal:
     return Candidate(after, "capture", tuple(sorted(edits)))
 
 
-def _cost(before: str, after: str) -> tuple[int, int]:
-    """What a reviewer has to read: changed lines, then added characters."""
+def _cost(before: str, after: str) -> tuple[int, int, int]:
+    """What a reviewer has to read: blocks, then changed lines, then added characters."""
     lines = difflib.ndiff(before.splitlines(), after.splitlines())
-    return sum(line[0] in "+-" for line in lines), len(after) - len(before)
+    changed = sum(line[0] in "+-" for line in lines)
+    return after.count("endgeneration"), changed, len(after) - len(before)

@@ -58,12 +58,14 @@ class Planner:
         source (`Source`): The template.
         seen (`dict[int, Leaf]`): What the probes saw of each output, by its index among `leaves(source)`.
         flat (`bool`): Guard whole statements rather than the outputs deep inside them.
+        join (`bool`): Guard what is owed beside an output that needs it too, so that one block holds both.
         part (`bool`): Take values apart where the owed text begins or ends within one.
     """
 
     source: Source
     seen: dict[int, Leaf]
     flat: bool = False
+    join: bool = False
     part: bool = False
     methods: set[str] = field(default_factory=set)
     blocks: int = 0
@@ -94,7 +96,8 @@ class Planner:
             first, last = shared[0], shared[-1]
             groups = [(first, last)]
         else:
-            groups = _neighbours(items, shared)
+            owed = [at for at, item in enumerate(items) if item.kind == "in"] if self.join else []
+            groups = [each for each in _neighbours(items, sorted([*shared, *owed])) if _any_in(shared, each)]
         edits, cursor = [], 0
         for first, last in groups:
             edits += self._runs(items[cursor:first], accessor, only_assistant)
@@ -245,6 +248,10 @@ class Planner:
         inner = self._body(body, None, only_assistant=True)
         stretch = Span(span_of(body[0]).start, span_of(body[-1]).end)
         return guarded(self.source, stretch, inner, accessor, same="partition" not in self.methods)
+
+
+def _any_in(places: list[int], group: tuple[int, int]) -> bool:
+    return any(group[0] <= at <= group[1] for at in places)
 
 
 def _neighbours(items: list[Item], shared: list[int]) -> list[tuple[int, int]]:

@@ -39,7 +39,7 @@ def split(source: Source, output: nodes.Output, cuts: list[tuple[Cut | Parting, 
     partings = [(at, tag) for at, tag in cuts if isinstance(at, Parting)]
     if partings:
         edits += part(source, output, found, [at for at, _ in partings], _separator)
-    return edits + _keep_strict(source, found, [at for at, _ in places])
+    return edits + _keep_strict(source, found, [at for at, _ in places], {at.atom for at, _ in partings})
 
 
 def _insertion(offset: int, text: str) -> Edit:
@@ -66,14 +66,19 @@ def _separator(source: Source, output: nodes.Output, tag: str) -> str:
     return f" }}}}{{% {tag} %}}{{{{ "
 
 
-def _keep_strict(source: Source, found: list[nodes.Expr], cuts: list[Cut]) -> list[Edit]:
-    """Where a part is left without a literal, add an empty one: `'a' + none` raises, `{{ none }}` prints."""
+def _keep_strict(
+    source: Source, found: list[nodes.Expr], cuts: list[Cut], parted: set[int]
+) -> list[Edit]:
+    """Where a part is left without a literal, add an empty one: `'a' + none` raises, `{{ none }}` prints.
+
+    So does taking apart what is no string.
+    """
     strict = operators(found, source.text)
     edges = [Cut(0, 0), *cuts, Cut(len(found), 0)]
     edits = []
     for left, right in pairwise(edges):
         inside = range(left.atom, right.atom + (1 if right.offset else 0))
         bare = not any(is_literal(found[index]) for index in inside)
-        if bare and any(strict[index] == "string" for index in inside):
+        if bare and any(strict[index] == "string" for index in inside if index not in parted):
             edits.append(_insertion(span_of(found[left.atom]).start, "'' + "))
     return edits
