@@ -9,7 +9,7 @@ from transformers.utils.chat_template_utils import render_jinja_template
 
 from templatefix.fixing import fix
 from templatefix.model import Candidate, Message, Template
-from templatefix.render.provenance import rebuilt_from
+from templatefix.render.recognition import rebuilt_from
 from templatefix.syntax import parse, same_without_markers
 from templatefix.synthesis import candidates
 from templatefix.synthesis.parting import shared_end
@@ -151,7 +151,8 @@ def test_a_repair_that_would_change_the_text_is_refused() -> None:
 
 CAPTURES = {
     "a name is set in the turn and read behind": (
-        "{%- for m in messages %}{%- set stop = '' %}{%- if m.role == 'assistant' %}{{- '<a>' }}{%- set stop = '</a>' %}"
+        "{%- for m in messages %}{%- set stop = '' %}{%- if m.role == 'assistant' %}"
+        "{{- '<a>' }}{%- set stop = '</a>' %}"
         "{%- if m.content %}{{- '\\n' + m.content }}{%- else %}{{- '\\n' }}{%- endif %}"
         "{%- else %}{{- '<u>' + m.content }}{%- endif %}{{- stop }}{%- endfor %}"
         "{%- if add_generation_prompt %}{{- '<a>\\n' }}{%- endif %}"

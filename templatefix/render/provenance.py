@@ -11,6 +11,7 @@ from jinja2 import nodes
 from templatefix.errors import RenderError
 from templatefix.model import Conversation, Span
 from templatefix.render.environment import Environment
+from templatefix.render.recognition import holders, rebuilt_from
 from templatefix.render.renderer import Renderer, split_marks, with_reasoning
 from templatefix.syntax import Source, is_generation, parse, walk
 from templatefix.syntax.chain import atoms
@@ -98,9 +99,9 @@ class _Recorder:
             if at is not None:
                 return at
         for target in targets:
-            if isinstance(target, Mapping) and "role" in target:
-                if (at := self._rebuilt(target)) is not None:
-                    return at
+            known = isinstance(target, Mapping) and "role" in target
+            if known and (at := self._rebuilt(target)) is not None:
+                return at
         return None
 
     def _rebuilt(self, target: Mapping[str, Any]) -> int | None:
@@ -108,34 +109,6 @@ class _Recorder:
         if key not in self.known or self.known[key][0] is not target:
             self.known[key] = (target, rebuilt_from(target, self.chat))
         return self.known[key][1]
-
-
-def rebuilt_from(target: Mapping[str, Any], chat: Sequence[Mapping[str, Any]]) -> int | None:
-    """Return the index of the message that a template has rebuilt, or of the first it has merged.
-
-    Args:
-        target (`Mapping`): What a loop is at.
-        chat (`list[dict]`): The conversation.
-    """
-    said = texts(target)
-    scores = [
-        sum(len(text) for text in texts(message) if any(text in own for own in said)) for message in chat
-    ]
-    best = max(scores, default=0)
-    alike = {chat[at].get("role") for at, score in enumerate(scores) if score == best}
-    return scores.index(best) if best and len(alike) == 1 else None
-
-
-def texts(value: Any, key: str = "") -> list[str]:
-    """All texts in a message but its role and the types and names of its parts."""
-    if isinstance(value, str):
-        return [value] if len(value.strip()) > 1 else []
-    if isinstance(value, Mapping):
-        skipped = {"role", "type", "name", "id", "tool_call_id"}
-        return [text for name, each in value.items() if name not in skipped for text in texts(each, name)]
-    if isinstance(value, list | tuple):
-        return [text for each in value for text in texts(each, key)]
-    return []
 
 
 class _TracingEnvironment(Environment):
@@ -186,7 +159,7 @@ class Tracer:
 def _instrument(source: Source) -> list[int]:
     """Make each output of `source.tree` report itself; return the number of operands of each."""
     targets = {
-        id(node): _targets(above) for node, above in walk(source.tree) if isinstance(node, nodes.Output)
+        id(node): holders(above) for node, above in walk(source.tree) if isinstance(node, nodes.Output)
     }
     counts = []
     for index, output in enumerate(leaves(source)):
@@ -198,33 +171,6 @@ def _instrument(source: Source) -> list[int]:
         value = _replace(expression, {id(atom): _call("atom", [_plain(atom)]) for atom in found})
         output.nodes = [_call("leaf", [nodes.Const(index), value, *targets[id(output)]])]
     return counts
-
-
-def _targets(above: Sequence[nodes.Node]) -> list[nodes.Expr]:
-    """Expressions that may hold the message: loop variables, innermost first, then what their loops set or look up."""
-    loops = [each for each in reversed(above) if isinstance(each, nodes.For)]
-    own = [loop.target.name for loop in loops if isinstance(loop.target, nodes.Name)]
-    sets = [
-        each.target.name
-        for loop in loops
-        for each in loop.body
-        if isinstance(each, nodes.Assign)
-        and isinstance(each.target, nodes.Name)
-        and isinstance(each.node, nodes.Getitem)
-    ]
-    looked_up = {
-        (read.node.name, read.arg.name)
-        for loop in loops
-        for read in loop.find_all(nodes.Getitem)
-        if isinstance(read.node, nodes.Name) and isinstance(read.arg, nodes.Name) and read.arg.name in own
-    }
-    return [
-        *(nodes.Name(name, "load") for name in dict.fromkeys([*own, *sets])),
-        *(
-            nodes.Getitem(nodes.Name(name, "load"), nodes.Name(index, "load"), "load")
-            for name, index in sorted(looked_up)
-        ),
-    ]
 
 
 def _plain(atom: nodes.Expr) -> nodes.Expr:

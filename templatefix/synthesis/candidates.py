@@ -15,9 +15,10 @@ from templatefix.render import Tracer
 from templatefix.syntax import Source, parse, same_without_markers
 from templatefix.synthesis.capture import captured
 from templatefix.synthesis.headers import READINGS, learn
+from templatefix.synthesis.items import CannotPlace
 from templatefix.synthesis.labels import Labelled, label
 from templatefix.synthesis.outputs import Leaf, observe
-from templatefix.synthesis.placement import CannotPlace, Planner
+from templatefix.synthesis.placement import Planner
 from templatefix.synthesis.writing import CannotWrite
 
 

@@ -14,12 +14,11 @@ from templatefix.render.provenance import buffers
 from templatefix.syntax import Source, span_of, walk
 from templatefix.syntax.scope import jumps, leaks
 from templatefix.synthesis.guard import role_accessor
+from templatefix.synthesis.items import CannotPlace
 from templatefix.synthesis.labels import Labelled
 from templatefix.synthesis.parting import literal, shared_end
-from templatefix.synthesis.placement import CannotPlace
 from templatefix.synthesis.stretches import Printed, bodies, outputs_in, owed_outputs, printed
 from templatefix.synthesis.writing import CannotWrite, before, behind, unused
-
 
 _MOST_HEADS = 3
 

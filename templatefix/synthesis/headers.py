@@ -15,7 +15,8 @@ READINGS = ("own", "core", "least", "line")
 """How much of a generation prompt is the header.
 
 `own`: what the settings of the thinking switch share in the turn at hand; `core`: what all prompts of the template
-share; `least`: what all turns of the template begin with of it; `line`: its first line, so that what follows there is a prefill.
+share; `least`: what all turns of the template begin with of it; `line`: its first line, so that what follows there
+is a prefill.
 """
 
 _Turn = tuple[int, int]
@@ -72,7 +73,9 @@ def learn(tracer: Tracer, probes: Sequence[Probe]) -> Learned:
     """
     kept: list[Probe] = []
     traces: list[Trace] = []
-    learned = Learned(kept, traces, own := {}, opened := Counter(), alone := {})
+    own: dict[_Turn, str] = {}
+    opened: Counter[str] = Counter()
+    alone: dict[_Turn, str] = {}
     for probe in probes:
         traced = _run(tracer, probe, len(probe.messages))
         if traced is None:
@@ -87,7 +90,7 @@ def learn(tracer: Tracer, probes: Sequence[Probe]) -> Learned:
                 alone[len(kept), turn] = ended.text if ended else ""
         kept.append(probe)
         traces.append(traced)
-    return learned
+    return Learned(kept, traces, own, opened, alone)
 
 
 def _run(tracer: Tracer, probe: Probe, count: int, prompt: bool = False, **options: object) -> Trace | None:
@@ -144,7 +147,7 @@ def _added(without: Trace | None, asked: Trace) -> list[str]:
 
 def shared_part(headers: Sequence[str]) -> str:
     """Return what headers have in common, up to where a word or a bracketed token ends in all of them."""
-    text = commonprefix(list(headers))
+    text = commonprefix(list(headers))  # noqa: RUF071 - of characters
     while text and not all(ends_whole(header, len(text)) for header in headers):
         text = text[:-1]
     return text

@@ -13,8 +13,9 @@ from os.path import commonprefix
 
 from templatefix.model import Span
 from templatefix.probes import Probe
-from templatefix.render import Piece, Trace
-from templatefix.synthesis.headers import Learned, ends_whole, shared_part
+from templatefix.render import Trace
+from templatefix.synthesis.headers import Learned, shared_part
+from templatefix.synthesis.windows import after_header, behind_loop, foreign, window_of
 
 INSIDE, OUTSIDE, EITHER = "I", "O", "S"
 
@@ -104,9 +105,9 @@ class _Turn:
 
 def _turn(learned: Learned, at: int, turn: int, headers: list[str]) -> _Turn | None:
     probe, traced = learned.probes[at], learned.traces[at]
-    window = _window(traced.pieces, turn)
+    window = window_of(traced.pieces, turn)
     if window is None and turn == len(probe.turns) - 1:
-        window = _behind_loop(probe, traced, turn)
+        window = behind_loop(probe, traced, turn)
     if window is None:
         return None
     start, end = window
@@ -115,12 +116,12 @@ def _turn(learned: Learned, at: int, turn: int, headers: list[str]) -> _Turn | N
         for text in probe.turns[turn].texts
         if (found := traced.text.find(text, start, end)) >= 0
     ]
-    begins, header = _after_header(traced.text, start, min(own, default=(end, end))[0], headers)
+    begins, header = after_header(traced.text, start, min(own, default=(end, end))[0], headers)
     if begins is None and headers and not own:  # without header and words there is no turn to owe
         return _Turn(at, turn, start, end, "", ())
     begins = start if begins is None else begins
     owed: list[tuple[int, int]] = []
-    for piece in (*_foreign(probe, traced, begins, end), Span(end, end)):
+    for piece in (*foreign(probe, traced, begins, end), Span(end, end)):
         inside = [text for text in own if begins <= text[0] < piece.start]
         if piece.end == end == piece.start and (inside or not owed):
             owed.append((begins, end))
@@ -130,11 +131,11 @@ def _turn(learned: Learned, at: int, turn: int, headers: list[str]) -> _Turn | N
     return _Turn(at, turn, start, end, header, tuple(owed))
 
 
-def _before(learned: Learned, at: int, turn: int, last: int, foreign: int) -> int:
+def _before(learned: Learned, at: int, turn: int, last: int, others: int) -> int:
     """Where a turn ends that another message's text is printed into: where it ends while that is not there yet."""
     text, alone = learned.traces[at].text, learned.alone.get((at, turn), "")
     word = text[last - 8 : last]
-    return last + len(commonprefix([text[last:foreign], alone[alone.rfind(word) + len(word) :]]))  # noqa: RUF071
+    return last + len(commonprefix([text[last:others], alone[alone.rfind(word) + len(word) :]]))  # noqa: RUF071
 
 
 def _label(learned: Learned, at: int, turns: Sequence[_Turn]) -> Labelled:
@@ -149,55 +150,3 @@ def _label(learned: Learned, at: int, turns: Sequence[_Turn]) -> Labelled:
             labels[stripped:end] = EITHER * (end - stripped)
     starts = frozenset(start for turn in turns for start, _ in turn.owed)
     return Labelled(learned.probes[at], traced, "".join(labels), starts)
-
-
-def _foreign(probe: Probe, traced: Trace, start: int, end: int) -> list[Span]:
-    """The outputs in a turn that hold texts of other roles, in order."""
-    others = [text for each in probe.turns if each.role != "assistant" for text in each.texts]
-    found = [at for text in others if (at := traced.text.find(text, start, end)) >= 0]
-    return sorted(
-        {piece.span for at in found for piece in traced.pieces if piece.span.start <= at < piece.span.end}
-    )
-
-
-def _window(pieces: Sequence[Piece], turn: int) -> tuple[int, int] | None:
-    """Where the loop over messages printed this message: its longest stretch of text."""
-    stretches: list[tuple[int, int]] = []
-    for piece in pieces:
-        if piece.message != turn or not len(piece.span):
-            continue
-        if stretches and stretches[-1][1] == piece.span.start:
-            stretches[-1] = (stretches[-1][0], piece.span.end)
-        else:
-            stretches.append((piece.span.start, piece.span.end))
-    return max(stretches, key=lambda each: each[1] - each[0], default=None)
-
-
-def _behind_loop(probe: Probe, traced: Trace, turn: int) -> tuple[int, int] | None:
-    """Where the last message stands if it is printed after the loop over messages."""
-    last = max((piece.span.end for piece in traced.pieces if piece.message is not None), default=0)
-    texts = probe.turns[turn].texts
-    found = bool(texts) and all(traced.text.find(text, last) >= 0 for text in texts)
-    return (last, len(traced.text)) if found and last else None
-
-
-def _after_header(text: str, start: int, end: int, headers: Sequence[str]) -> tuple[int | None, str]:
-    """Where the header ends within the turn's text, before the first text of its own, and what of it was found."""
-    for header in headers:
-        found = text.find(header, start, end)
-        if found >= 0:
-            return found + len(header), header
-        if text.endswith(header, 0, start):  # the message before has printed it
-            return start, header
-    for header in headers:  # a turn may lack what stands before the header in a prompt
-        for cut in range(1, len(header)):
-            if ends_whole(header, cut) and header[cut:].strip() and text.startswith(header[cut:], start, end):
-                return start + len(header) - cut, header[cut:]
-    for header in headers:
-        for length in range(len(header) - 1, 0, -1):
-            if not header[:length].strip() or not ends_whole(header, length):
-                continue
-            found = text.find(header[:length], start, end)
-            if found >= 0 and ends_whole(text, found + length):
-                return found + length, header[:length]
-    return None, ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from jinja2 import nodes
 
@@ -11,43 +10,16 @@ from templatefix.model import Edit, Span
 from templatefix.render import leaves
 from templatefix.render.provenance import buffers
 from templatefix.syntax import Source, branches, span_of
-from templatefix.syntax.chain import atoms, is_literal
 from templatefix.syntax.scope import hazard
+from templatefix.synthesis.bounds import end_of, start_of
 from templatefix.synthesis.guard import guarded, role_accessor
-from templatefix.synthesis.outputs import Cut, Leaf, Run
-from templatefix.synthesis.parting import Parting, part_end, part_start
+from templatefix.synthesis.items import CannotPlace, Item, any_in, neighbours
+from templatefix.synthesis.outputs import Cut, Leaf
+from templatefix.synthesis.parting import Parting
 from templatefix.synthesis.split import split
 from templatefix.synthesis.writing import before, behind
 
-Kind = Literal["in", "out", "neutral", "enter", "shared"]
 OPEN, CLOSE = "generation", "endgeneration"
-
-
-class CannotPlace(Exception):
-    """No placement of markers gives the owed spans; says why, with the line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A statement and what is to be done with it.
-
-    Args:
-        node (`jinja2.nodes.Node`): The statement.
-        kind (`str`): `in`: all its text is owed, from `start` to `end`; `out`: none is; `neutral`: prints nothing
-            that matters; `enter`: some is, further inside; `shared`: depends on the role.
-        start (`Cut`, *optional*): Where owed text starts within an output, if not at its start.
-        end (`Cut`, *optional*): Where it ends, if not at its end.
-    """
-
-    node: nodes.Node
-    kind: Kind
-    start: Cut | Parting | None = None
-    end: Cut | Parting | None = None
-
-    @property
-    def span(self) -> Span:
-        """The statement's place in the source."""
-        return span_of(self.node)
 
 
 @dataclass
@@ -97,7 +69,7 @@ class Planner:
             groups = [(first, last)]
         else:
             owed = [at for at, item in enumerate(items) if item.kind == "in"] if self.join else []
-            groups = [each for each in _neighbours(items, sorted([*shared, *owed])) if _any_in(shared, each)]
+            groups = [each for each in neighbours(items, sorted([*shared, *owed])) if any_in(shared, each)]
         edits, cursor = [], 0
         for first, last in groups:
             edits += self._runs(items[cursor:first], accessor, only_assistant)
@@ -141,44 +113,14 @@ class Planner:
                     f"{self._line(node)} prints owed text in some turns and other text in others"
                 )
             return Item(node, "shared")
-        start, end = self._start(node, leaf, runs), self._end(node, leaf, owed)
-        return Item(
-            node,
-            "in",
-            None if start == Cut(0, 0) else start,
-            None if end == Cut(leaf.atoms, 0) else end,
-        )
-
-    def _start(self, node: nodes.Output, leaf: Leaf, runs: list[Run]) -> Cut | Parting:
-        begun = [run for run in runs if run.owed or run.starts]
-        starts = frozenset.intersection(*(run.starts for run in begun))
-        usable = [cut for cut in starts if self._cuttable(node, cut)]
-        if usable:
-            return Cut(0, 0) if Cut(0, 0) in usable else max(usable)
-        parting = part_start(begun) if self.part and self._values(node) else None
-        if parting is None:
-            raise CannotPlace(f"{self._line(node)} begins the owed text at a place that varies")
-        return parting
-
-    def _end(self, node: nodes.Output, leaf: Leaf, owed: list[Run]) -> Cut | Parting:
-        for loose, ends in ((False, [run.ends for run in owed]), (True, [run.loose_ends for run in owed])):
-            self.loose = self.loose or loose
-            usable = [cut for cut in frozenset.intersection(*ends) if self._cuttable(node, cut)]
-            if usable:
-                return Cut(leaf.atoms, 0) if Cut(leaf.atoms, 0) in usable else min(usable)
-            parting = part_end(owed) if self.part and self._values(node) else None
-            if parting is not None:
-                return parting
-        raise CannotPlace(f"{self._line(node)} ends the owed text at a place that varies")
-
-    def _cuttable(self, node: nodes.Output, cut: Cut) -> bool:
-        if cut.offset == 0 or isinstance(node.nodes[0], nodes.TemplateData):
-            return True
-        found = atoms(node.nodes[0], self.source.text, self.source.markup)
-        return is_literal(found[cut.atom])
-
-    def _values(self, node: nodes.Output) -> bool:
-        return len(node.nodes) == 1 and not isinstance(node.nodes[0], nodes.TemplateData)
+        start = start_of(self.source, node, runs, self.part)
+        end, exact = end_of(self.source, node, leaf, owed, self.part)
+        self.loose = self.loose or not exact
+        if start is None or end is None:
+            verb = "begins" if start is None else "ends"
+            raise CannotPlace(f"{self._line(node)} {verb} the owed text at a place that varies")
+        first, last = Cut(0, 0), Cut(leaf.atoms, 0)
+        return Item(node, "in", None if start == first else start, None if end == last else end)
 
     def _line(self, node: nodes.Node) -> str:
         return f"line {self.source.position(span_of(node).start)[0]}"
@@ -248,19 +190,3 @@ class Planner:
         inner = self._body(body, None, only_assistant=True)
         stretch = Span(span_of(body[0]).start, span_of(body[-1]).end)
         return guarded(self.source, stretch, inner, accessor, same="partition" not in self.methods)
-
-
-def _any_in(places: list[int], group: tuple[int, int]) -> bool:
-    return any(group[0] <= at <= group[1] for at in places)
-
-
-def _neighbours(items: list[Item], shared: list[int]) -> list[tuple[int, int]]:
-    """Group shared statements between which nothing is printed."""
-    groups = [(shared[0], shared[0])]
-    for at in shared[1:]:
-        between = items[groups[-1][1] + 1 : at]
-        if all(item.kind == "neutral" for item in between):
-            groups[-1] = (groups[-1][0], at)
-        else:
-            groups.append((at, at))
-    return groups

@@ -66,9 +66,7 @@ def _separator(source: Source, output: nodes.Output, tag: str) -> str:
     return f" }}}}{{% {tag} %}}{{{{ "
 
 
-def _keep_strict(
-    source: Source, found: list[nodes.Expr], cuts: list[Cut], parted: set[int]
-) -> list[Edit]:
+def _keep_strict(source: Source, found: list[nodes.Expr], cuts: list[Cut], parted: set[int]) -> list[Edit]:
     """Where a part is left without a literal, add an empty one: `'a' + none` raises, `{{ none }}` prints.
 
     So does taking apart what is no string.
