@@ -57,6 +57,7 @@ SHAPES = {
     "continue_break": ("split", ["Yes.<|stop|>", "No.<|stop|>"]),
     "indented_output": ("split", ["    Yes.<|stop|>", "    No.<|stop|>"]),
     "remapped_role": ("guard", ["Yes.</turn>", "No.</turn>"]),
+    "no_role": ("guard", ["Yes.</s>", "No.</s>"]),
     "two_headers": ("capture", ["Yes.<|im_end|>", "No.<|im_end|>"]),
 }
 

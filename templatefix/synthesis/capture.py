@@ -96,7 +96,7 @@ def _captured(
             f"the turn in line {line} cannot be captured: {names[0]!r} is set in it and read behind"
         )
     cutting = _cutting(list(printed(labelled, outputs_in(source, stretch))), line)
-    accessor = role_accessor(source, loop) if cutting.guarded else None
+    accessor = role_accessor(source, loop, guess=True) if cutting.guarded else None
     if cutting.guarded and accessor is None:
         raise CannotPlace(f"line {line} serves several roles and nothing there reads the role")
     start, end = span_of(stretch[0]).start, span_of(stretch[-1]).end

@@ -13,12 +13,13 @@ from templatefix.syntax.scope import message_of
 from templatefix.synthesis.writing import CannotWrite, before, behind
 
 
-def role_accessor(source: Source, node: nodes.Node) -> str | None:
+def role_accessor(source: Source, node: nodes.Node, *, guess: bool = False) -> str | None:
     """Return how the body of a loop over messages reads a message's role, in the template's own words.
 
     Args:
         source (`Source`): The template.
         node (`jinja2.nodes.Node`): A statement; `None` is returned for anything but such a loop.
+        guess (`bool`): If nothing reads the role, write it as the template reads other things of the loop's items.
     """
     if not isinstance(node, nodes.For) or not isinstance(node.target, nodes.Name):
         return None
@@ -29,11 +30,22 @@ def role_accessor(source: Source, node: nodes.Node) -> str | None:
         *node.find_all(nodes.Getattr),
         *node.find_all(nodes.Getitem),
     ]
-    for each in reads:
-        key = each.attr if isinstance(each, nodes.Getattr) else getattr(each.arg, "value", None)
-        if key == "role" and each.node == holder:
+    own = [each for each in reads if each.node == holder and isinstance(_key(each), str)]
+    for each in own:
+        if _key(each) == "role":
             return span_of(each).of(source.text)
-    return None
+    return _as_role(source, own[0]) if own and guess else None
+
+
+def _key(read: nodes.Getattr | nodes.Getitem) -> object:
+    return read.attr if isinstance(read, nodes.Getattr) else getattr(read.arg, "value", None)
+
+
+def _as_role(source: Source, read: nodes.Getattr | nodes.Getitem) -> str:
+    """How the role would be read by a template that only reads other things of a message."""
+    written, key = span_of(read).of(source.text), str(_key(read))
+    at = written.rfind(key)
+    return f"{written[:at]}role{written[at + len(key) :]}"
 
 
 def guarded(

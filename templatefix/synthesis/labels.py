@@ -117,7 +117,7 @@ def _turn(learned: Learned, at: int, turn: int, headers: list[str]) -> _Turn | N
         if (found := traced.text.find(text, start, end)) >= 0
     ]
     begins, header = after_header(traced.text, start, min(own, default=(end, end))[0], headers)
-    if begins is None and headers and not own:  # without header and words there is no turn to owe
+    if headers and header not in headers and not own:  # without header and words there is no turn to owe
         return _Turn(at, turn, start, end, "", ())
     begins = start if begins is None else begins
     owed: list[tuple[int, int]] = []

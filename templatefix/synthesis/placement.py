@@ -153,6 +153,7 @@ class Planner:
                 close()
                 if item.kind == "enter":
                     inner = role_accessor(self.source, item.node) or accessor
+                    inner = inner or role_accessor(self.source, item.node, guess=True)
                     for at, body in enumerate(branches(item.node)):
                         looped = (
                             inner if at == 0 else accessor

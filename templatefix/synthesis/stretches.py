@@ -43,7 +43,7 @@ class Printed:
     def whole(self) -> bool:
         """Whether the owed text is in one piece, and only whitespace follows it."""
         first, last = self.labels.find(INSIDE), self.labels.rfind(INSIDE) + 1
-        return OUTSIDE not in self.labels[first:last] and not self.text[last:].strip()
+        return not self.owed or (OUTSIDE not in self.labels[first:last] and not self.text[last:].strip())
 
 
 def printed(labelled: Sequence[Labelled], outputs: frozenset[int]) -> Iterator[Printed]:
@@ -62,6 +62,8 @@ def printed(labelled: Sequence[Labelled], outputs: frozenset[int]) -> Iterator[P
             start, end = pieces[0].span.start, pieces[-1].span.end
             labels = each.labels[start:end]
             begins = max((at - start for at in each.starts if start <= at <= end), default=None)
+            if INSIDE in labels:  # not where the next turn begins
+                begins = labels.find(INSIDE)
             role = "" if message is None else str(each.probe.messages[message]["role"])
             yield Printed(each.trace.text[start:end], labels, role, begins)
 
