@@ -11,12 +11,12 @@ from templatefix.errors import RenderError
 from templatefix.probes import Probe, switches
 from templatefix.render import Trace, Tracer
 
-READINGS = ("own", "core", "least", "line")
+READINGS = ("own", "core", "least", "most", "line")
 """How much of a generation prompt is the header.
 
 `own`: what the settings of the thinking switch share in the turn at hand; `core`: what all prompts of the template
-share; `least`: what all turns of the template begin with of it; `line`: its first line, so that what follows there
-is a prefill.
+share; `least`: what all turns of the template begin with of it; `most`: the longest prompt that a turn begins with;
+`line`: its first line, so that what follows there is a prefill.
 """
 
 _Turn = tuple[int, int]
@@ -59,6 +59,8 @@ class Learned:
         found = list(dict.fromkeys([*first, *self.known]))
         if reading == "line":
             return list(dict.fromkeys("".join(header.partition("\n")[:2]) for header in found))
+        if reading == "most":
+            return sorted(found, key=len, reverse=True)
         if reading == "core" and (core := shared_part(found)):
             return [core]
         return found
