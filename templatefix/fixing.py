@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from templatefix import registry, rules, synthesis
 from templatefix.coverage import reaching
 from templatefix.edits import Newlines
+from templatefix.errors import RenderError, TemplateFixError
 from templatefix.judge import judge
 from templatefix.model import Candidate, Method, Outcome, Severity, Status, Template, Verdict
-from templatefix.probes import Probe
-from templatefix.syntax import Source, is_generation, parse, walk
+from templatefix.probes import PLACEHOLDERS, Probe
+from templatefix.render import Renderer
+from templatefix.stripping import strip
+from templatefix.syntax import Source, is_generation, parse, same_without_markers, walk
 from templatefix.synthesis import Refusal
 
 
@@ -31,21 +35,35 @@ def fix(template: Template) -> Outcome:
     variables = dict(template.variables) or None
     if any(is_generation(node) for node, _ in walk(source.tree)):
         return _marked(template, source, variables)
+    return _patched(template, template.source, variables)
+
+
+def _patched(
+    template: Template, plain: str, variables: dict[str, Any] | None, marked: Source | None = None
+) -> Outcome:
+    """Patch the template's text without markers; where it has had some, keep what it printed with them."""
+    source = parse(plain, where=template.label)
+    refused: list[str] = []
     reasons: list[str] = []
     probes, _ = reaching(source, variables)
     for candidate in _candidates(source, variables, probes):
         if isinstance(candidate, Refusal):
-            reasons.append(candidate.reason)
+            refused.append(candidate.reason)
             continue
         verdict = judge(candidate.after, variables, original=source.text, probes=probes)
         problem = _problem(candidate, verdict)
+        if problem is None and marked is not None:
+            problem = _changed(marked, candidate, probes, variables)
         if problem is None:
-            after = Newlines.of(template.source).apply(candidate.edits)
+            after = Newlines.of(plain).apply(candidate.edits)
+            if marked is not None and not same_without_markers(marked, source):
+                verdict = replace(verdict, proven=False)
             return _outcome(
                 template, "patched", after, verdict, method=candidate.method, family=candidate.family
             )
         reasons.append(problem)
-    reason = reasons[0] if reasons else "no probe conversation makes the template print an assistant turn"
+    nothing = "no probe conversation makes the template print an assistant turn"
+    reason = next(iter([*reasons, *refused]), nothing)
     return _outcome(template, "refused", template.source, Verdict(), reason=reason)
 
 
@@ -60,8 +78,36 @@ def _marked(template: Template, source: Source, variables: dict[str, Any] | None
     verdict = judge(source.text, variables)
     if verdict.outcome == "holds":
         return _outcome(template, "correct", template.source, verdict)
-    reason = f"it has markers already, and they are not right: {_words(verdict)}"
+    wrong = f"it has markers already, and they are not right: {_words(verdict)}"
+    if verdict.outcome != "fails":  # markers that are not refuted stay
+        return _outcome(template, "refused", template.source, verdict, reason=wrong)
+    try:
+        plain = strip(template, strict=False)  # what that changes is looked for on the probes
+    except TemplateFixError as error:
+        return _outcome(template, "refused", template.source, verdict, reason=f"{wrong}; {error.what}")
+    outcome = _patched(template, plain, variables, source)
+    if outcome.status == "patched":
+        return outcome
+    reason = f"{wrong}; without them, {outcome.reason}"
     return _outcome(template, "refused", template.source, verdict, reason=reason)
+
+
+def _changed(
+    marked: Source, candidate: Candidate, probes: Sequence[Probe], variables: dict[str, Any] | None
+) -> str | None:
+    """Say where the new markers change what the old ones let through: a marker may change the text it encloses."""
+    old, new = (Renderer(text, variables or PLACEHOLDERS) for text in (marked.text, candidate.after))
+    for probe in probes:
+        if _text(old, probe) != _text(new, probe):
+            return f"with its old markers the template prints another text on the probe {probe.name!r}"
+    return None
+
+
+def _text(renderer: Renderer, probe: Probe) -> str | None:
+    try:
+        return renderer.render(probe.messages, **probe.arguments).text
+    except RenderError:
+        return None
 
 
 def _problem(candidate: Candidate, verdict: Verdict) -> str | None:

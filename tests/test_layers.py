@@ -31,6 +31,7 @@ SAME_FLOOR = {
     ("schema", "model"),
     ("__main__", "cli"),
     ("model", "schema"),
+    ("fixing", "stripping"),
 }
 PACKAGE = Path(templatefix.__file__).parent
 

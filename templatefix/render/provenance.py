@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from jinja2 import nodes
 from templatefix.errors import RenderError
 from templatefix.model import Conversation, Span
 from templatefix.render.environment import Environment
+from templatefix.render.recognition import holders, rebuilt_from
 from templatefix.render.renderer import Renderer, normal, split_marks
 from templatefix.syntax import Source, is_generation, parse, walk
 from templatefix.syntax.chain import atoms
@@ -70,6 +71,7 @@ class _Recorder:
     parts: list[str] = field(default_factory=list)
     length: int = 0
     run: int = 0
+    known: dict[int, tuple[Any, int | None]] = field(default_factory=dict)
 
     def atom(self, value: Any) -> Any:
         """Note one operand's text and pass the operand on."""
@@ -84,9 +86,7 @@ class _Recorder:
         del self.parts[len(self.parts) - count :]
         if "".join(parts) != text:
             raise RenderError("an output's operands do not add up to its text")
-        message = next(
-            (at for target in targets for at, each in enumerate(self.chat) if each is target), None
-        )
+        message = self._message(targets)
         roles = (each["role"] for each in targets if isinstance(each, Mapping) and "role" in each)
         role = str(next(roles, ""))
         for atom, part in enumerate(parts):
@@ -95,6 +95,24 @@ class _Recorder:
             self.length = span.end
         self.run += 1
         return text
+
+    def _message(self, targets: Sequence[Any]) -> int | None:
+        """Which message the loop is at: by identity, else by what a rebuilt message says."""
+        for target in targets:
+            at = next((at for at, each in enumerate(self.chat) if each is target), None)
+            if at is not None:
+                return at
+        for target in targets:
+            known = isinstance(target, Mapping) and "role" in target
+            if known and (at := self._rebuilt(target)) is not None:
+                return at
+        return None
+
+    def _rebuilt(self, target: Mapping[str, Any]) -> int | None:
+        key = id(target)
+        if key not in self.known or self.known[key][0] is not target:
+            self.known[key] = (target, rebuilt_from(target, self.chat))
+        return self.known[key][1]
 
 
 class _TracingEnvironment(Environment):
@@ -145,13 +163,7 @@ class Tracer:
 def _instrument(source: Source) -> list[int]:
     """Make each output of `source.tree` report itself; return the number of operands of each."""
     targets = {
-        id(node): [
-            each.target.name
-            for each in reversed(above)
-            if isinstance(each, nodes.For) and isinstance(each.target, nodes.Name)
-        ]
-        for node, above in walk(source.tree)
-        if isinstance(node, nodes.Output)
+        id(node): holders(above) for node, above in walk(source.tree) if isinstance(node, nodes.Output)
     }
     counts = []
     for index, output in enumerate(leaves(source)):
@@ -161,8 +173,7 @@ def _instrument(source: Source) -> list[int]:
         found = atoms(expression, source.text, source.markup) if len(output.nodes) == 1 else [expression]
         counts.append(len(found))
         value = _replace(expression, {id(atom): _call("atom", [_plain(atom)]) for atom in found})
-        names = [nodes.Name(name, "load") for name in targets[id(output)]]
-        output.nodes = [_call("leaf", [nodes.Const(index), value, *names])]
+        output.nodes = [_call("leaf", [nodes.Const(index), value, *targets[id(output)]])]
     return counts
 
 

@@ -2,7 +2,7 @@
 
 from templatefix.syntax.located import Body, Source, parse, span_of
 from templatefix.syntax.nodes import branches, is_generation, walk
-from templatefix.syntax.normal import same_without_markers
+from templatefix.syntax.normal import same_trees, same_without_markers
 
 __all__ = [
     "Body",
@@ -10,6 +10,7 @@ __all__ = [
     "branches",
     "is_generation",
     "parse",
+    "same_trees",
     "same_without_markers",
     "span_of",
     "walk",

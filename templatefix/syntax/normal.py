@@ -10,7 +10,7 @@ from jinja2 import nodes
 from templatefix.syntax.chain import atoms, is_literal, operators
 from templatefix.syntax.located import Source
 from templatefix.syntax.nodes import is_generation
-from templatefix.syntax.scope import hazard, stored
+from templatefix.syntax.scope import hazard, message_of, stored
 
 Normal = tuple[Any, ...]
 
@@ -34,7 +34,17 @@ def same_without_markers(one: Source, other: Source) -> bool:
         for block in source.tree.find_all(nodes.CallBlock)
         if is_generation(block)
     )
-    return safe and _Normaliser(one).body(one.tree.body) == _Normaliser(other).body(other.tree.body)
+    return safe and same_trees(one, other)
+
+
+def same_trees(one: Source, other: Source) -> bool:
+    """Whether two templates are the same program where no generation block changes what it encloses.
+
+    Args:
+        one (`Source`): A parsed template.
+        other (`Source`): Another.
+    """
+    return _Normaliser(one).body(one.tree.body) == _Normaliser(other).body(other.tree.body)
 
 
 @dataclass(frozen=True)
@@ -43,12 +53,12 @@ class _Normaliser:
 
     Args:
         source (`Source`): The template.
-        targets (`frozenset[str]`): Loop variables in scope that nothing sets anew: reading their role cannot fail
-            where the loop's own items are messages, and has no effect.
+        targets (`tuple[jinja2.nodes.Expr, ...]`): What holds the items of the loops around, and nothing sets anew:
+            reading their role cannot fail where those items are messages, and has no effect.
     """
 
     source: Source
-    targets: frozenset[str] = frozenset()
+    targets: tuple[nodes.Expr, ...] = ()
 
     def body(self, body: list[nodes.Node]) -> Normal:
         parts: list[Any] = []
@@ -72,9 +82,10 @@ class _Normaliser:
             if arms[0] == arms[1]:
                 return list(arms[0])
         if isinstance(node, nodes.For) and isinstance(node.target, nodes.Name):
-            name = node.target.name
-            set_anew = any(name in stored(each) for each in node.body)
-            inside = self.targets - {name} if set_anew else self.targets | {name}
+            hidden = {node.target.name, *(name for each in node.body for name in stored(each))}
+            outer = [each for each in self.targets if not hidden & _names_in(each)]
+            own = message_of(node)
+            inside = (*outer, own) if own is not None else tuple(outer)
             return [self._fields(node, _Normaliser(self.source, inside))]
         return [self._fields(node)]
 
@@ -85,8 +96,7 @@ class _Normaliser:
         if not isinstance(read, nodes.Getattr | nodes.Getitem) or operand.op != "eq":
             return False
         key = read.attr if isinstance(read, nodes.Getattr) else getattr(read.arg, "value", None)
-        known = isinstance(read.node, nodes.Name) and read.node.name in self.targets
-        return key == "role" and known and isinstance(operand.expr, nodes.Const)
+        return key == "role" and read.node in self.targets and isinstance(operand.expr, nodes.Const)
 
     def _output(self, expression: nodes.Expr) -> list[Any]:
         if isinstance(expression, nodes.TemplateData):
@@ -115,3 +125,8 @@ class _Normaliser:
             else:
                 values.append((name, tuple(value) if isinstance(value, list) else value))
         return tuple(values)
+
+
+def _names_in(node: nodes.Expr) -> set[str]:
+    found = [node] if isinstance(node, nodes.Name) else list(node.find_all(nodes.Name))
+    return {name.name for name in found}

@@ -40,6 +40,52 @@ def hazard(tree: nodes.Template, body: list[nodes.Node]) -> str:
     return ""
 
 
+def message_of(loop: nodes.For) -> nodes.Expr | None:
+    """Return the expression that holds an item in a loop over messages; `None` where it need not in all of the body.
+
+    The loop's own variable, or `items[index]` where the variable counts through `range(0, items | length)`.
+
+    Args:
+        loop (`jinja2.nodes.For`): A loop.
+    """
+    anew = {name for each in loop.body for name in stored(each)}
+    if not isinstance(loop.target, nodes.Name) or loop.target.name in anew:
+        return None
+    counts = loop.iter
+    if not (isinstance(counts, nodes.Call) and counts.node == nodes.Name("range", "load")):
+        return loop.target if loop.target.ctx == "load" else nodes.Name(loop.target.name, "load")
+    stop = counts.args[min(len(counts.args), 2) - 1] if counts.args else None
+    if len(counts.args) > 2 or not (isinstance(stop, nodes.Filter) and stop.name in ("length", "count")):
+        return None
+    if not isinstance(stop.node, nodes.Name) or stop.node.name in anew:
+        return None
+    first = counts.args[0] if len(counts.args) == 2 else nodes.Const(0)
+    if not isinstance(first, nodes.Const) or not isinstance(first.value, int) or first.value < 0:
+        return None
+    return nodes.Getitem(nodes.Name(stop.node.name, "load"), nodes.Name(loop.target.name, "load"), "load")
+
+
+def leaks(loop: nodes.For, body: list[nodes.Node]) -> list[str]:
+    """Names for which it makes a difference that statements of a loop's body are captured by `{% set x %}`.
+
+    What is set in a capture is not set behind it, and what is set behind it in the same turn hides the name
+    from the start of the turn.
+
+    Args:
+        loop (`jinja2.nodes.For`): The loop.
+        body (`list[jinja2.nodes.Node]`): Neighbouring statements somewhere in its body.
+    """
+    start, end = span_of(body[0]).start, span_of(body[-1]).end
+    inside = {name for node in body for name in stored(node)}
+    loaded = {name.name for node in body for name in _names(node, "load")}
+    behind = {name.name for name in _names(loop, "load") if _at(name) >= end}
+    if any(True for _ in loop.find_all(nodes.Macro)):
+        behind |= inside
+    known = {name.name for name in _names(loop, "load") if _at(name) < start}
+    later = {name.name for name in _names(loop, "store") if _at(name) >= end}
+    return sorted((inside & behind) | ((loaded & later) - known))
+
+
 def stored(node: nodes.Node) -> set[str]:
     """Names that a statement sets for the statements after it in the same scope."""
     if isinstance(node, nodes.CallBlock) and is_generation(node):

@@ -13,9 +13,12 @@ from templatefix.model import Candidate, Method
 from templatefix.probes import PLACEHOLDERS, Probe, probes_for
 from templatefix.render import Tracer
 from templatefix.syntax import Source, parse, same_without_markers
+from templatefix.synthesis.capture import captured
+from templatefix.synthesis.headers import READINGS, learn
+from templatefix.synthesis.items import CannotPlace
 from templatefix.synthesis.labels import Labelled, label
 from templatefix.synthesis.outputs import Leaf, observe
-from templatefix.synthesis.placement import CannotPlace, Planner
+from templatefix.synthesis.placement import Planner
 from templatefix.synthesis.writing import CannotWrite
 
 
@@ -24,6 +27,9 @@ class Refusal:
     """Why one way to a patch leads nowhere."""
 
     reason: str
+
+
+_METHODS: tuple[Method, ...] = ("partition", "guard", "split")
 
 
 def candidates(
@@ -41,45 +47,84 @@ def candidates(
     """
     probes = probes_for(source) if probes is None else probes
     tracer = Tracer(source, PLACEHOLDERS if variables is None else variables)
-    tried: list[list[Labelled]] = []
-    for one_line in (False, True):
-        labelled = label(tracer, probes, one_line=one_line)
-        if labelled not in tried:
-            tried.append(labelled)
-            yield from _placed(source, observe(labelled))
+    learned = learn(tracer, probes)
+    readings: list[list[Labelled]] = []
+    for reading in READINGS:
+        labelled = label(learned, reading)
+        if labelled not in readings:
+            readings.append(labelled)
+    known: set[str] = {source.text}
+    for each in _staged(source, readings):
+        text = each.reason if isinstance(each, Refusal) else each.after
+        if text not in known:
+            known.add(text)
+            yield each
 
 
-def _placed(source: Source, seen: dict[int, Leaf]) -> list[Candidate | Refusal]:
+def _staged(source: Source, readings: list[list[Labelled]]) -> Iterator[Candidate | Refusal]:
+    """Whole statements and outputs first, then parts of values, then captured turns.
+
+    A reading that one of these places exactly needs no other: the spans would be the same.
+    """
+    left = list(readings)
+    for part in (False, True):
+        inexact = []
+        for labelled in left:
+            placed, exact = _placed(source, observe(labelled), part)
+            yield from placed
+            if not exact:
+                inexact.append(labelled)
+        left = inexact
+    for labelled in left:
+        yield _captured(source, labelled)
+
+
+def _placed(source: Source, seen: dict[int, Leaf], part: bool) -> tuple[list[Candidate | Refusal], bool]:
+    """Plan with guards around outputs and around whole statements; say whether a plan is exact."""
     found: list[Candidate] = []
     refused: list[Refusal] = []
-    for flat in (False, True):
+    exact = False
+    for flat, join in ((False, False), (True, False), (False, True)):
+        planner = Planner(source, seen, flat, join, part)
         try:
-            candidate = _planned(source, seen, flat)
+            candidate = _planned(source, planner)
         except (CannotPlace, CannotWrite) as refusal:
             refused.append(Refusal(str(refusal)))
             continue
         if candidate is None:
             refused.append(Refusal("whitespace control around the markers would change the output"))
-        elif candidate.after not in [each.after for each in found]:
+        else:
             found.append(candidate)
-    return [*sorted(found, key=lambda each: _cost(source.text, each.after)), *refused]
+            exact = exact or not planner.loose
+    return [*sorted(found, key=lambda each: _cost(source.text, each.after)), *refused], exact
 
 
-def _planned(source: Source, seen: dict[int, Leaf], flat: bool) -> Candidate | None:
+def _planned(source: Source, planner: Planner) -> Candidate | None:
     """Plan the edits; `None` unless they give the same program, markers aside."""
-    planner = Planner(source, seen, flat)
     edits, methods = planner.plan(), planner.methods
     after = apply(source.text, edits)
     try:
-        if not same_without_markers(source, parse(after)):
+        # Parts of a value recombine, but that is beyond the proof; the judge tests it.
+        if not same_without_markers(source, parse(after)) and "partition" not in methods:
             return None
     except SyntaxProblem:
         return None
-    method: Method = "guard" if "guard" in methods else "split" if "split" in methods else "wrap"
+    method: Method = next((each for each in _METHODS if each in methods), "wrap")
     return Candidate(after, method, tuple(sorted(edits)))
 
 
-def _cost(before: str, after: str) -> tuple[int, int]:
-    """What a reviewer has to read: changed lines, then added characters."""
+def _captured(source: Source, labelled: list[Labelled]) -> Candidate | Refusal:
+    try:
+        edits = captured(source, labelled)
+        after = apply(source.text, edits)
+        parse(after)
+    except (CannotPlace, CannotWrite, SyntaxProblem) as refusal:
+        return Refusal(str(refusal))
+    return Candidate(after, "capture", tuple(sorted(edits)))
+
+
+def _cost(before: str, after: str) -> tuple[int, int, int]:
+    """What a reviewer has to read: blocks, then changed lines, then added characters."""
     lines = difflib.ndiff(before.splitlines(), after.splitlines())
-    return sum(line[0] in "+-" for line in lines), len(after) - len(before)
+    changed = sum(line[0] in "+-" for line in lines)
+    return after.count("endgeneration"), changed, len(after) - len(before)

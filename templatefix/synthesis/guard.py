@@ -9,36 +9,48 @@ from jinja2 import nodes
 from templatefix.edits import apply
 from templatefix.model import Edit, Span
 from templatefix.syntax import Source, parse, same_without_markers, span_of
-from templatefix.syntax.scope import stored
+from templatefix.syntax.scope import message_of
 from templatefix.synthesis.writing import CannotWrite, before, behind
 
 
-def role_accessor(source: Source, node: nodes.Node) -> str | None:
+def role_accessor(source: Source, node: nodes.Node, *, guess: bool = False) -> str | None:
     """Return how the body of a loop over messages reads a message's role, in the template's own words.
 
     Args:
         source (`Source`): The template.
         node (`jinja2.nodes.Node`): A statement; `None` is returned for anything but such a loop.
+        guess (`bool`): If nothing reads the role, write it as the template reads other things of the loop's items.
     """
     if not isinstance(node, nodes.For) or not isinstance(node.target, nodes.Name):
         return None
-    if any(
-        node.target.name in stored(each) for each in node.body
-    ):  # then it need not be the message any more
+    holder = message_of(node)
+    if holder is None:  # then it need not be the message any more
         return None
     reads: list[nodes.Getattr | nodes.Getitem] = [
         *node.find_all(nodes.Getattr),
         *node.find_all(nodes.Getitem),
     ]
-    for each in reads:
-        key = each.attr if isinstance(each, nodes.Getattr) else getattr(each.arg, "value", None)
-        named = isinstance(each.node, nodes.Name) and each.node.name == node.target.name
-        if key == "role" and named:
+    own = [each for each in reads if each.node == holder and isinstance(_key(each), str)]
+    for each in own:
+        if _key(each) == "role":
             return span_of(each).of(source.text)
-    return None
+    return _as_role(source, own[0]) if own and guess else None
 
 
-def guarded(source: Source, stretch: Span, inner: Sequence[Edit], accessor: str) -> Edit:
+def _key(read: nodes.Getattr | nodes.Getitem) -> object:
+    return read.attr if isinstance(read, nodes.Getattr) else getattr(read.arg, "value", None)
+
+
+def _as_role(source: Source, read: nodes.Getattr | nodes.Getitem) -> str:
+    """How the role would be read by a template that only reads other things of a message."""
+    written, key = span_of(read).of(source.text), str(_key(read))
+    at = written.rfind(key)
+    return f"{written[:at]}role{written[at + len(key) :]}"
+
+
+def guarded(
+    source: Source, stretch: Span, inner: Sequence[Edit], accessor: str, *, same: bool = True
+) -> Edit:
     """Return the edit that puts a stretch of statements behind a test of the role.
 
     Args:
@@ -46,6 +58,7 @@ def guarded(source: Source, stretch: Span, inner: Sequence[Edit], accessor: str)
         stretch (`Span`): The statements.
         inner (`Sequence[Edit]`): What marks them for the assistant.
         accessor (`str`): How the role is read there.
+        same (`bool`): Whether what marks them leaves the program as it is; if not, only the guard is checked.
 
     Raises:
         CannotWrite: Whitespace control would change the output.
@@ -60,9 +73,12 @@ def guarded(source: Source, stretch: Span, inner: Sequence[Edit], accessor: str)
     plain = stretch.of(source.text)
     marked = apply(plain, [_moved(edit, -stretch.start) for edit in inner])
     for unit in _units(opening):
-        copies = [f"{unit}{each}".replace("\n", f"\n{unit}") for each in (marked, plain)]
-        edit = Edit(stretch, f"{opening}{copies[0]}{otherwise}{copies[1]}{closing}")
-        if same_without_markers(source, parse(apply(source.text, [edit]))):
+        first, second, other = (
+            f"{unit}{each}".replace("\n", f"\n{unit}") for each in (marked, plain, marked if same else plain)
+        )
+        edit = Edit(stretch, f"{opening}{first}{otherwise}{second}{closing}")
+        checked = Edit(stretch, f"{opening}{other}{otherwise}{second}{closing}")
+        if same_without_markers(source, parse(apply(source.text, [checked]))):
             return edit
     raise CannotWrite(
         f"a guard in line {source.position(stretch.start)[0]} would change the whitespace around it"

@@ -6,13 +6,16 @@ renders alone, so that an error made here is not made there too.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os.path import commonprefix
 
-from templatefix.errors import RenderError
-from templatefix.probes import Probe, switches
-from templatefix.render import Piece, Trace, Tracer
+from templatefix.model import Span
+from templatefix.probes import Probe
+from templatefix.render import Trace
+from templatefix.synthesis.headers import Learned, shared_part
+from templatefix.synthesis.windows import after_header, behind_loop, foreign, window_of
 
 INSIDE, OUTSIDE, EITHER = "I", "O", "S"
 
@@ -34,110 +37,116 @@ class Labelled:
     starts: frozenset[int]
 
 
-def label(tracer: Tracer, probes: Sequence[Probe], *, one_line: bool = False) -> list[Labelled]:
-    """Trace and label every probe that renders.
+def label(learned: Learned, reading: str = "own") -> list[Labelled]:
+    """Label every probe that renders.
 
     Args:
-        tracer (`Tracer`): The instrumented template.
-        probes (`Sequence[Probe]`): The conversations.
-        one_line (`bool`): Take the header to end with its first line; what follows it there is a prefill.
+        learned (`Learned`): The traced probes, and what opens their turns.
+        reading (`str`): One of `headers.READINGS`: how much of what opens a turn is its header.
     """
-    usual = next(
-        (each for probe in probes for turn in probe.assistant if (each := _header(tracer, probe, turn))), ""
-    )
-    labelled = []
-    for probe in probes:
-        traced = _run(tracer, probe, len(probe.messages))
-        if traced is not None:
-            labelled.append(_label(tracer, probe, traced, one_line, usual))
-    return labelled
+    turns = [
+        _turn(learned, at, turn, learned.headers(at, turn, reading))
+        for at, probe in enumerate(learned.probes)
+        for turn in probe.assistant
+    ]
+    if reading == "least":
+        least = shared_part([turn.header for turn in turns if turn is not None and turn.header])
+        turns = [
+            _turn(learned, at, turn, [least] if least else [])
+            for at, probe in enumerate(learned.probes)
+            for turn in probe.assistant
+        ]
+    kept = [turn for turn in turns if turn is not None]
+    late = _late_end(learned, kept)
+    kept = [_lengthened(turn, learned.traces[turn.probe].text, late) for turn in kept]
+    return [
+        _label(learned, at, [turn for turn in kept if turn.probe == at]) for at in range(len(learned.probes))
+    ]
 
 
-def _run(tracer: Tracer, probe: Probe, count: int, prompt: bool = False, **options: object) -> Trace | None:
-    arguments = {**probe.arguments, **options, "add_generation_prompt": prompt}
-    try:
-        return tracer.run(probe.messages[:count], **arguments)
-    except RenderError:
+def _late_end(learned: Learned, turns: Sequence[_Turn]) -> str:
+    """The end of turn, where the next message prints it, or what stands behind the loop; empty if the turn does.
+
+    It is all that follows a turn with which the conversation ends, and what follows a turn that the user answers.
+    """
+    ends: Counter[str] = Counter()
+    middles = []
+    for turn in turns:
+        probe, text = learned.probes[turn.probe], learned.traces[turn.probe].text
+        if turn.index == len(probe.turns) - 1:
+            ends[text[turn.end :].rstrip()] += 1
+        elif probe.turns[turn.index + 1].role == "user":
+            middles.append(text[turn.end :])
+    end = max(ends, key=lambda each: ends[each], default="")
+    return end if 2 * sum(middle.startswith(end) for middle in middles) > len(middles) else ""
+
+
+def _lengthened(turn: _Turn, text: str, end: str) -> _Turn:
+    if not end or not turn.owed or not text.startswith(end, turn.owed[-1][1]):
+        return turn
+    start, stop = turn.owed[-1]
+    return replace(turn, owed=(*turn.owed[:-1], (start, stop + len(end))))
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """Where a turn stands, what of its text is its header, and what of it is owed.
+
+    Nothing is owed, and nothing is not, if `owed` is empty.
+    """
+
+    probe: int
+    index: int
+    start: int
+    end: int
+    header: str
+    owed: tuple[tuple[int, int], ...]
+
+
+def _turn(learned: Learned, at: int, turn: int, headers: list[str]) -> _Turn | None:
+    probe, traced = learned.probes[at], learned.traces[at]
+    window = window_of(traced.pieces, turn)
+    if window is None and turn == len(probe.turns) - 1:
+        window = behind_loop(probe, traced, turn)
+    if window is None:
         return None
+    start, end = window
+    own = [
+        (found, found + len(text))
+        for text in probe.turns[turn].texts
+        if (found := traced.text.find(text, start, end)) >= 0
+    ]
+    begins, header = after_header(traced.text, start, min(own, default=(end, end))[0], headers)
+    if headers and header not in headers and not own:  # without header and words there is no turn to owe
+        return _Turn(at, turn, start, end, "", ())
+    begins = start if begins is None else begins
+    owed: list[tuple[int, int]] = []
+    for piece in (*foreign(probe, traced, begins, end), Span(end, end)):
+        inside = [text for text in own if begins <= text[0] < piece.start]
+        if piece.end == end == piece.start and (inside or not owed):
+            owed.append((begins, end))
+        elif inside:
+            owed.append((begins, _before(learned, at, turn, max(inside)[1], piece.start)))
+        begins = piece.end
+    return _Turn(at, turn, start, end, header, tuple(owed))
 
 
-def _label(tracer: Tracer, probe: Probe, traced: Trace, one_line: bool, usual: str) -> Labelled:
+def _before(learned: Learned, at: int, turn: int, last: int, others: int) -> int:
+    """Where a turn ends that another message's text is printed into: where it ends while that is not there yet."""
+    text, alone = learned.traces[at].text, learned.alone.get((at, turn), "")
+    word = text[last - 8 : last]
+    return last + len(commonprefix([text[last:others], alone[alone.rfind(word) + len(word) :]]))  # noqa: RUF071
+
+
+def _label(learned: Learned, at: int, turns: Sequence[_Turn]) -> Labelled:
+    traced = learned.traces[at]
     labels = [OUTSIDE] * len(traced.text)
-    starts = set()
-    for turn in probe.assistant:
-        window = _window(traced.pieces, turn)
-        if window is None:
-            continue
-        start, end = window
-        header = _header(tracer, probe, turn)
-        header = usual if header is None else header
-        if one_line:
-            header = "".join(header.partition("\n")[:2])
-        start = _after_header(traced.text, start, end, header)
-        stripped = start + len(traced.text[start:end].rstrip())
-        labels[start:stripped] = INSIDE * (stripped - start)
-        labels[stripped:end] = EITHER * (end - stripped)
-        starts.add(start)
-    return Labelled(probe, traced, "".join(labels), frozenset(starts))
-
-
-def _header(tracer: Tracer, probe: Probe, turn: int) -> str | None:
-    """What inference prepends to a turn: all that is printed after the loop over the messages before it.
-
-    Of the settings of the thinking switch, the part they share, output by output if they share whole outputs.
-    """
-    prompts = []
-    for options in switches(probe):
-        asked = _run(tracer, probe, turn, prompt=True, **options)
-        if asked is not None:
-            prompts.append(_after_loop(asked) or _added(_run(tracer, probe, turn, **options), asked))
-    if not prompts:  # many templates cannot render no message at all
-        return None
-    shared = min(prompts, key=len)
-    while shared and any(prompt[: len(shared)] != shared for prompt in prompts):
-        shared = shared[:-1]
-    return "".join(shared) or commonprefix(["".join(prompt) for prompt in prompts])  # noqa: RUF071 - of characters
-
-
-def _after_loop(asked: Trace) -> list[str]:
-    last = max((at for at, piece in enumerate(asked.pieces) if piece.message is not None), default=None)
-    if last is None:
-        return []
-    return [text for piece in asked.pieces[last + 1 :] if (text := piece.span.of(asked.text))]
-
-
-def _added(without: Trace | None, asked: Trace) -> list[str]:
-    """The texts from the first output on that prints something else without a generation prompt."""
-
-    def texts(trace: Trace | None) -> list[tuple[int, str]]:
-        pieces = trace.pieces if trace else ()
-        return [(piece.leaf, piece.span.of(trace.text)) for piece in pieces if trace and len(piece.span)]
-
-    plain, more = texts(without), texts(asked)
-    index = 0
-    while index < min(len(plain), len(more)) and plain[index] == more[index]:
-        index += 1
-    return [text for _, text in more[index:]]
-
-
-def _window(pieces: Sequence[Piece], turn: int) -> tuple[int, int] | None:
-    """Where the loop over messages printed this message: its longest stretch of text."""
-    stretches: list[tuple[int, int]] = []
-    for piece in pieces:
-        if piece.message != turn or not len(piece.span):
-            continue
-        if stretches and stretches[-1][1] == piece.span.start:
-            stretches[-1] = (stretches[-1][0], piece.span.end)
-        else:
-            stretches.append((piece.span.start, piece.span.end))
-    return max(stretches, key=lambda each: each[1] - each[0], default=None)
-
-
-def _after_header(text: str, start: int, end: int, header: str) -> int:
-    """Where the header ends within the turn's stretch of text."""
-    for length in range(len(header), 0, -1):
-        found = text.find(header[:length], start, end)
-        # A part of the header counts only if it ends where words and bracketed tokens do.
-        if found >= 0 and (length == len(header) or header[length - 1] in ">]\n:"):
-            return found + length
-    return start
+    for turn in turns:
+        if not turn.owed:
+            labels[turn.start : turn.end] = EITHER * (turn.end - turn.start)
+        for start, end in turn.owed:
+            stripped = start + len(traced.text[start:end].rstrip())
+            labels[start:stripped] = INSIDE * (stripped - start)
+            labels[stripped:end] = EITHER * (end - stripped)
+    starts = frozenset(start for turn in turns for start, _ in turn.owed)
+    return Labelled(learned.probes[at], traced, "".join(labels), starts)

@@ -34,6 +34,7 @@ class Run:
         ends (`frozenset[Cut]`): Where it ends.
         loose_ends (`frozenset[Cut]`): Where it may end, if whitespace after the end of turn is let in.
         role (`str`): Role of the message the loop was at; empty outside the loop.
+        texts (`tuple[str, ...]`): What each operand printed.
     """
 
     labels: str
@@ -41,6 +42,7 @@ class Run:
     ends: frozenset[Cut]
     loose_ends: frozenset[Cut]
     role: str
+    texts: tuple[str, ...] = ()
 
     @property
     def owed(self) -> bool:
@@ -89,18 +91,20 @@ def observe(labelled: Iterable[Labelled]) -> dict[int, Leaf]:
 def _run(pieces: Sequence[Piece], labelled: Labelled, role: str) -> Run:
     start, end = pieces[0].span.start, pieces[-1].span.end
     own = labelled.labels[start:end]
+    texts = tuple(piece.span.of(labelled.trace.text) for piece in pieces)
+    none: frozenset[Cut] = frozenset()
     first, last = own.find(INSIDE), own.rfind(INSIDE) + 1
     if first < 0:  # a header perhaps, and what it is followed by is empty here
         begins = max((at for at in labelled.starts if start < at <= end), default=None)
         if begins is not None and OUTSIDE not in labelled.labels[begins:end]:
-            return Run(own, _cuts(pieces, begins), frozenset(), frozenset(), role)
+            return Run(own, _cuts(pieces, begins), none, none, role, texts)
     if first < 0 or OUTSIDE in own[first:last]:
-        return Run(own, frozenset(), frozenset(), frozenset(), role)
+        return Run(own, none, none, none, role, texts)
     high = last
     while high < len(own) and own[high] == EITHER:
         high += 1
     loose = frozenset(cut for at in range(last, high + 1) for cut in _cuts(pieces, start + at))
-    return Run(own, _cuts(pieces, start + first), _cuts(pieces, start + last), loose, role)
+    return Run(own, _cuts(pieces, start + first), _cuts(pieces, start + last), loose, role, texts)
 
 
 def _cuts(pieces: Sequence[Piece], at: int) -> frozenset[Cut]:

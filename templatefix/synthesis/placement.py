@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from jinja2 import nodes
 
@@ -12,40 +11,15 @@ from templatefix.render import leaves
 from templatefix.render.provenance import buffers
 from templatefix.syntax import Source, branches, span_of
 from templatefix.syntax.scope import hazard
+from templatefix.synthesis.bounds import end_of, start_of
 from templatefix.synthesis.guard import guarded, role_accessor
+from templatefix.synthesis.items import CannotPlace, Item, any_in, neighbours
 from templatefix.synthesis.outputs import Cut, Leaf
+from templatefix.synthesis.parting import Parting
 from templatefix.synthesis.split import split
 from templatefix.synthesis.writing import before, behind
 
-Kind = Literal["in", "out", "neutral", "enter", "shared"]
 OPEN, CLOSE = "generation", "endgeneration"
-
-
-class CannotPlace(Exception):
-    """No placement of markers gives the owed spans; says why, with the line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A statement and what is to be done with it.
-
-    Args:
-        node (`jinja2.nodes.Node`): The statement.
-        kind (`str`): `in`: all its text is owed, from `start` to `end`; `out`: none is; `neutral`: prints nothing
-            that matters; `enter`: some is, further inside; `shared`: depends on the role.
-        start (`Cut`, *optional*): Where owed text starts within an output, if not at its start.
-        end (`Cut`, *optional*): Where it ends, if not at its end.
-    """
-
-    node: nodes.Node
-    kind: Kind
-    start: Cut | None = None
-    end: Cut | None = None
-
-    @property
-    def span(self) -> Span:
-        """The statement's place in the source."""
-        return span_of(self.node)
 
 
 @dataclass
@@ -56,14 +30,18 @@ class Planner:
         source (`Source`): The template.
         seen (`dict[int, Leaf]`): What the probes saw of each output, by its index among `leaves(source)`.
         flat (`bool`): Guard whole statements rather than the outputs deep inside them.
-        indent (`bool`): Indent what a guard encloses; only right where the lines' indentation is not printed.
+        join (`bool`): Guard what is owed beside an output that needs it too, so that one block holds both.
+        part (`bool`): Take values apart where the owed text begins or ends within one.
     """
 
     source: Source
     seen: dict[int, Leaf]
     flat: bool = False
+    join: bool = False
+    part: bool = False
     methods: set[str] = field(default_factory=set)
     blocks: int = 0
+    loose: bool = False
 
     def __post_init__(self) -> None:
         self.index = {id(node): at for at, node in enumerate(leaves(self.source))}
@@ -90,7 +68,8 @@ class Planner:
             first, last = shared[0], shared[-1]
             groups = [(first, last)]
         else:
-            groups = _neighbours(items, shared)
+            owed = [at for at, item in enumerate(items) if item.kind == "in"] if self.join else []
+            groups = [each for each in neighbours(items, sorted([*shared, *owed])) if any_in(shared, each)]
         edits, cursor = [], 0
         for first, last in groups:
             edits += self._runs(items[cursor:first], accessor, only_assistant)
@@ -134,13 +113,14 @@ class Planner:
                     f"{self._line(node)} prints owed text in some turns and other text in others"
                 )
             return Item(node, "shared")
-        starts = frozenset.intersection(*(run.starts for run in runs if run.owed or run.starts))
-        ends = frozenset.intersection(*(run.ends for run in owed))
-        ends = ends or frozenset.intersection(*(run.loose_ends for run in owed))
-        if not starts or not ends:
-            raise CannotPlace(f"{self._line(node)} begins or ends the owed text at a place that varies")
-        start = None if Cut(0, 0) in starts else max(starts)
-        return Item(node, "in", start, None if Cut(leaf.atoms, 0) in ends else min(ends))
+        start = start_of(self.source, node, runs, self.part)
+        end, exact = end_of(self.source, node, leaf, owed, self.part)
+        self.loose = self.loose or not exact
+        if start is None or end is None:
+            verb = "begins" if start is None else "ends"
+            raise CannotPlace(f"{self._line(node)} {verb} the owed text at a place that varies")
+        first, last = Cut(0, 0), Cut(leaf.atoms, 0)
+        return Item(node, "in", None if start == first else start, None if end == last else end)
 
     def _line(self, node: nodes.Node) -> str:
         return f"line {self.source.position(span_of(node).start)[0]}"
@@ -173,6 +153,7 @@ class Planner:
                 close()
                 if item.kind == "enter":
                     inner = role_accessor(self.source, item.node) or accessor
+                    inner = inner or role_accessor(self.source, item.node, guess=True)
                     for at, body in enumerate(branches(item.node)):
                         looped = (
                             inner if at == 0 else accessor
@@ -186,11 +167,11 @@ class Planner:
             raise CannotPlace(f"no marker can enclose {self._line(run[0].node)}: {reason}")
         self.blocks += 1
         first, last = run[0], run[-1]
-        cuts: dict[int, tuple[nodes.Output, list[tuple[Cut, str]]]] = {}
+        cuts: dict[int, tuple[nodes.Output, list[tuple[Cut | Parting, str]]]] = {}
         edits: list[Edit] = []
         for item, at, tag in ((first, first.start, OPEN), (last, last.end, CLOSE)):
             if at is not None and isinstance(item.node, nodes.Output):
-                self.methods.add("split")
+                self.methods.add("partition" if isinstance(at, Parting) else "split")
                 cuts.setdefault(id(item.node), (item.node, []))[1].append((at, tag))
         for output, places in cuts.values():
             edits += split(self.source, output, places)
@@ -208,16 +189,5 @@ class Planner:
             raise CannotPlace(f"{self._line(body[0])} serves several roles and nothing there reads the role")
         self.methods.add("guard")
         inner = self._body(body, None, only_assistant=True)
-        return guarded(self.source, Span(span_of(body[0]).start, span_of(body[-1]).end), inner, accessor)
-
-
-def _neighbours(items: list[Item], shared: list[int]) -> list[tuple[int, int]]:
-    """Group shared statements between which nothing is printed."""
-    groups = [(shared[0], shared[0])]
-    for at in shared[1:]:
-        between = items[groups[-1][1] + 1 : at]
-        if all(item.kind == "neutral" for item in between):
-            groups[-1] = (groups[-1][0], at)
-        else:
-            groups.append((at, at))
-    return groups
+        stretch = Span(span_of(body[0]).start, span_of(body[-1]).end)
+        return guarded(self.source, stretch, inner, accessor, same="partition" not in self.methods)

@@ -49,7 +49,12 @@ def behind(source: Source, offset: int, tag: str, opened: int) -> str:
     alone = source.text[offset : offset + 1] in ("\n", "") and "\n" in source.text
     own_line = f"\n{line[0]}" if alone and line else None
     following = source.text[offset:].lstrip()[:3]
-    return _first(source, offset, _forms(tag, before=own_line, like=following))
+    forms = _forms(tag, before=own_line, like=following)
+    if not source.text.endswith(
+        ("%}", "#}"), 0, offset
+    ):  # the line end before the tag would be printed inside
+        forms = (form for form in forms if not form.startswith("\n") or "{%-" in form)
+    return _first(source, offset, forms)
 
 
 def _forms(tag: str, *, before: str | None = None, after: str | None = None, like: str = "") -> Iterator[str]:
@@ -75,3 +80,18 @@ def _first(source: Source, offset: int, forms: Iterator[str]) -> str:
         if same_without_markers(source, changed):
             return form
     raise CannotWrite(f"a tag at line {source.position(offset)[0]} would change the whitespace around it")
+
+
+def unused(source: Source, name: str) -> str:
+    """Return a name that the template does not know.
+
+    Args:
+        source (`Source`): The template.
+        name (`str`): The name to take if it is free.
+    """
+    known = set(re.findall(r"\w+", source.text))
+    return (
+        name
+        if name not in known
+        else next(f"{name}_{at}" for at in range(2, 99) if f"{name}_{at}" not in known)
+    )

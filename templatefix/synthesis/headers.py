@@ -1,0 +1,163 @@
+"""What inference prepends to an assistant's turn, learned over all probes by the outputs that print it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from os.path import commonprefix
+
+from templatefix.errors import RenderError
+from templatefix.probes import Probe, switches
+from templatefix.render import Trace, Tracer
+
+READINGS = ("own", "core", "least", "most", "line")
+"""How much of a generation prompt is the header.
+
+`own`: what the settings of the thinking switch share in the turn at hand; `core`: what all prompts of the template
+share; `least`: what all turns of the template begin with of it; `most`: the longest prompt that a turn begins with;
+`line`: its first line, so that what follows there is a prefill.
+"""
+
+_Turn = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Traced probes and the headers of their turns.
+
+    Args:
+        probes (`list[Probe]`): Those that render.
+        traces (`list[Trace]`): Their renders.
+        own (`Mapping`): What opens each turn, by the probe's place in the list and the message's index; missing
+            where nothing is printed to open it.
+        prompts (`Counter`): Everything that opens a turn in some setting of the thinking switch.
+        alone (`Mapping`): Renders of conversations that end with a turn which tool results follow, by the same key.
+    """
+
+    probes: list[Probe]
+    traces: list[Trace]
+    own: Mapping[_Turn, str] = field(default_factory=dict)
+    prompts: Counter[str] = field(default_factory=Counter)
+    alone: Mapping[_Turn, str] = field(default_factory=dict)
+
+    @property
+    def known(self) -> list[str]:
+        """All headers, the most frequent first."""
+        shared = [header for header, _ in Counter(self.own.values()).most_common()]
+        return list(dict.fromkeys([*shared, *(prompt for prompt, _ in self.prompts.most_common())]))
+
+    def headers(self, probe: int, turn: int, reading: str = "own") -> list[str]:
+        """What may open a turn, the likeliest first.
+
+        Args:
+            probe (`int`): The probe's place in the list.
+            turn (`int`): Index of the message.
+            reading (`str`): One of `READINGS`.
+        """
+        first = [self.own[probe, turn]] if (probe, turn) in self.own else []
+        found = list(dict.fromkeys([*first, *self.known]))
+        if reading == "line":
+            return list(dict.fromkeys("".join(header.partition("\n")[:2]) for header in found))
+        if reading == "most":
+            return sorted(found, key=len, reverse=True)
+        if reading == "core" and (core := shared_part(found)):
+            return [core]
+        return found
+
+
+def learn(tracer: Tracer, probes: Sequence[Probe]) -> Learned:
+    """Trace every probe, and what opens each of its assistant's turns.
+
+    Args:
+        tracer (`Tracer`): The instrumented template.
+        probes (`Sequence[Probe]`): The conversations.
+    """
+    kept: list[Probe] = []
+    traces: list[Trace] = []
+    own: dict[_Turn, str] = {}
+    opened: Counter[str] = Counter()
+    alone: dict[_Turn, str] = {}
+    for probe in probes:
+        traced = _run(tracer, probe, len(probe.messages))
+        if traced is None:
+            continue
+        for turn in probe.assistant:
+            prompts = _prompts(tracer, probe, turn)
+            opened.update(prompt for each in prompts if (prompt := "".join(each)).strip())
+            if (header := _shared(prompts)).strip():
+                own[len(kept), turn] = header
+            if probe.turns[turn + 1 : turn + 2] and probe.turns[turn + 1].role == "tool":
+                ended = _run(tracer, probe, turn + 1)
+                alone[len(kept), turn] = ended.text if ended else ""
+        kept.append(probe)
+        traces.append(traced)
+    return Learned(kept, traces, own, opened, alone)
+
+
+def _run(tracer: Tracer, probe: Probe, count: int, prompt: bool = False, **options: object) -> Trace | None:
+    arguments = {**probe.arguments, **options, "add_generation_prompt": prompt}
+    try:
+        return tracer.run(probe.messages[:count], **arguments)
+    except RenderError:
+        return None
+
+
+def _prompts(tracer: Tracer, probe: Probe, turn: int) -> list[list[str]]:
+    """What inference prepends to a turn, output by output: all that is printed after the loop over the messages.
+
+    One for each setting of the thinking switch.
+    """
+    prompts = []
+    for options in switches(probe):
+        asked = _run(tracer, probe, turn, prompt=True, **options)
+        if asked is not None:
+            prompts.append(_after_loop(asked) or _added(_run(tracer, probe, turn, **options), asked))
+    return prompts
+
+
+def _shared(prompts: Sequence[list[str]]) -> str:
+    """The part that all settings share, output by output if they share whole outputs."""
+    if not prompts:  # many templates cannot render no message at all
+        return ""
+    shared = min(prompts, key=len)
+    while shared and any(prompt[: len(shared)] != shared for prompt in prompts):
+        shared = shared[:-1]
+    return "".join(shared) or commonprefix(["".join(prompt) for prompt in prompts])  # noqa: RUF071 - of characters
+
+
+def _after_loop(asked: Trace) -> list[str]:
+    last = max((at for at, piece in enumerate(asked.pieces) if piece.message is not None), default=None)
+    if last is None:
+        return []
+    return [text for piece in asked.pieces[last + 1 :] if (text := piece.span.of(asked.text))]
+
+
+def _added(without: Trace | None, asked: Trace) -> list[str]:
+    """The texts from the first output on that prints something else without a generation prompt."""
+
+    def texts(trace: Trace | None) -> list[tuple[int, str]]:
+        pieces = trace.pieces if trace else ()
+        return [(piece.leaf, piece.span.of(trace.text)) for piece in pieces if trace and len(piece.span)]
+
+    plain, more = texts(without), texts(asked)
+    index = 0
+    while index < min(len(plain), len(more)) and plain[index] == more[index]:
+        index += 1
+    return [text for _, text in more[index:]]
+
+
+def shared_part(headers: Sequence[str]) -> str:
+    """Return what headers have in common, up to where a word or a bracketed token ends in all of them."""
+    text = commonprefix(list(headers))  # noqa: RUF071 - of characters
+    while text and not all(ends_whole(header, len(text)) for header in headers):
+        text = text[:-1]
+    return text
+
+
+def ends_whole(text: str, at: int) -> bool:
+    """Whether neither a word nor a bracketed token goes on behind an offset."""
+    inside = max(text.rfind("<", 0, at), text.rfind("[", 0, at))
+    closed = max(text.rfind(">", 0, at), text.rfind("]", 0, at))
+    word = text[at - 1 : at + 1]
+    return inside <= closed and not (len(word) == 2 and word.isalnum())
