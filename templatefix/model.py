@@ -276,6 +276,7 @@ class Check:
         actual (`str`): The text found where the claim does not hold.
         detail (`str`): A sentence for people.
         line (`int`): 1-based line of the marker to blame; 0 if there is none.
+        fault (`str`): A short name of what is wrong, such as `header-trained`, where it has one.
     """
 
     claim: Claim
@@ -285,6 +286,7 @@ class Check:
     actual: str = ""
     detail: str = ""
     line: int = 0
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,20 +307,36 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What a reader of a verdict should know besides.
+
+    Args:
+        name (`str`): A short name that stays, such as `no-end-of-turn`.
+        text (`str`): One sentence.
+    """
+
+    name: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """All checks of one template. A verdict without checks is `undecided`, never `holds`.
 
     Args:
         checks (`tuple[Check, ...]`): Every claim on every probe.
         policy (`Policy`): Where spans are expected to begin and end.
-        notes (`tuple[str, ...]`): What a reader should know besides, such as outputs that no probe reached.
+        notes (`tuple[Note, ...]`): What a reader should know besides, such as outputs that no probe reached.
         proven (`bool`): Whether SAME_TEXT is proven for every conversation, not only tested on the probes.
         coverage (`Coverage`): Which outputs the probes reached.
     """
 
     checks: tuple[Check, ...] = ()
     policy: Policy = DEFAULT_POLICY
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     proven: bool = False
     coverage: Coverage = Coverage()
 

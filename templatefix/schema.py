@@ -56,7 +56,12 @@ def verdict(value: Verdict) -> dict[str, Any]:
         "outcome": value.outcome,
         "same_text": "proven" if value.proven else "tested",
         "policy": str(value.policy),
-        "notes": list(value.notes),
+        "notes": [{"name": note.name, "text": note.text} for note in value.notes],
+        "coverage": {
+            "outputs": value.coverage.outputs,
+            "marked_not_reached": list(value.coverage.marked),
+            "unmarked_not_reached": list(value.coverage.unmarked),
+        },
         "checks": [
             {
                 "claim": check.claim.value,
@@ -65,6 +70,8 @@ def verdict(value: Verdict) -> dict[str, Any]:
                 "expected": check.expected,
                 "actual": check.actual,
                 "detail": check.detail,
+                "line": check.line,
+                "fault": check.fault,
             }
             for check in value.checks
         ],

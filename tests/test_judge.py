@@ -129,7 +129,7 @@ NEVER = "        {%- if message.content == 'never said' %}{{- '<odd>' }}{%- endi
 def test_a_marked_output_that_no_probe_reached_is_noted() -> None:
     verdict = judge(RIGHT.replace(STOP, NEVER + STOP))
     assert verdict.outcome == "holds"
-    assert "line 6" in verdict.notes[0]
+    assert "line 6" in verdict.notes[0].text
 
 
 def test_an_unmarked_output_that_no_probe_reached_is_a_hole() -> None:
@@ -178,4 +178,4 @@ def test_a_template_that_closes_no_turn_is_noted() -> None:
     )
     verdict = judge(source)
     assert verdict.outcome == "holds"
-    assert "does not teach the model to stop" in verdict.notes[0]
+    assert "does not teach the model to stop" in verdict.notes[0].text

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 from typing import TypeGuard
 
+from templatefix.judge.faults import faults
 from templatefix.model import Check, Claim, Message, Policy, Rendered, Span
 from templatefix.oracle import Expectation, Owed, Undecided
 
 REASONING = ("reasoning_content", "reasoning", "thinking")
 """The keys under which messages hold reasoning."""
+
+
+_UNTRAINED = {Claim.CALLS_TRAINED: "call-untrained", Claim.REASONING_TRAINED: "reasoning-untrained"}
 
 
 def same_text(name: str, before: Rendered | str, after: Rendered | str) -> Check:
@@ -52,7 +55,9 @@ def tracker_true(name: str, true: Rendered, tracked: Rendered | str) -> Check:
     )
 
 
-def exact_span(expectation: Expectation, rendered: Rendered, spans: Iterable[Span], policy: Policy) -> Check:
+def exact_span(
+    expectation: Expectation, rendered: Rendered, spans: Iterable[Span], policy: Policy
+) -> list[Check]:
     """Judge whether the marked text is the owed text, turn by turn, and nothing else is marked.
 
     Args:
@@ -60,31 +65,34 @@ def exact_span(expectation: Expectation, rendered: Rendered, spans: Iterable[Spa
         rendered (`Rendered`): The render, whose spans know the lines of their markers.
         spans (`Iterable[Span]`): The spans that were tracked.
         policy (`Policy`): Where both is defensible.
+
+    Returns:
+        `list[Check]`: One that holds or is undecided, or one for each fault of the first turn that is wrong.
     """
     name, text = expectation.probe.name, rendered.text
     marked = [span for span in merged(spans) if len(span)]
-    problems = [turn for turn in expectation.turns if isinstance(turn, Undecided)]
     for turn in _joined([turn for turn in expectation.turns if isinstance(turn, Owed)]):
         starts, ends = allowed(turn, text, policy)
         window = Span(min(min(starts), max(ends)), max(ends))
         inside = [span for span in marked if span.overlaps(window)]
         marked = [span for span in marked if span not in inside]
-        if not _fits(turn, inside, starts, ends):
+        if found := list(faults(expectation, turn, inside, starts, ends)):
             start = max(starts)
-            detail = f"turn {turn.turn} owes another span than the one that is marked"
-            if not inside:
-                detail = f"nothing is marked in turn {turn.turn}"
+            expected, actual = text[start : max(start, min(ends))], _texts(text, inside)
             line = line_of(rendered, inside)
-            expected = text[start : max(start, min(ends))]
-            return Check(Claim.EXACT_SPAN, name, "fails", expected, _texts(text, inside), detail, line)
-    if problems:
-        return Check(
-            Claim.EXACT_SPAN, name, "undecided", detail=f"turn {problems[0].turn}: {problems[0].reason}"
-        )
+            return [
+                Check(Claim.EXACT_SPAN, name, "fails", expected, actual, detail, line, fault)
+                for fault, detail in found
+            ]
+    undecided = [turn for turn in expectation.turns if isinstance(turn, Undecided)]
+    if undecided:
+        detail = f"turn {undecided[0].turn}: {undecided[0].reason}"
+        return [Check(Claim.EXACT_SPAN, name, "undecided", detail=detail)]
     if marked:
         detail, line = "text is marked that no turn owes", line_of(rendered, marked)
-        return Check(Claim.EXACT_SPAN, name, "fails", "", _texts(text, marked), detail, line)
-    return Check(Claim.EXACT_SPAN, name, "holds")
+        actual = _texts(text, marked)
+        return [Check(Claim.EXACT_SPAN, name, "fails", "", actual, detail, line, "unowed-text-trained")]
+    return [Check(Claim.EXACT_SPAN, name, "holds")]
 
 
 def allowed(turn: Owed, text: str, policy: Policy) -> tuple[frozenset[int], frozenset[int]]:
@@ -119,14 +127,6 @@ def _joined(turns: list[Owed]) -> list[Owed]:
     return joined
 
 
-def _fits(turn: Owed, inside: list[Span], starts: frozenset[int], ends: frozenset[int]) -> bool:
-    if not inside:
-        return turn.optional or max(starts) >= min(ends)
-    gaps = [(one.end, two.start) for one, two in pairwise(inside)]
-    within = all(any(low <= start and end <= high for low, high in turn.holes) for start, end in gaps)
-    return within and inside[0].start in starts and inside[-1].end in ends
-
-
 def no_leak(expectation: Expectation, rendered: Rendered, spans: Iterable[Span]) -> Check:
     """Judge whether text of another role lies inside a span. Needs no knowledge of owed spans."""
     name, text = expectation.probe.name, rendered.text
@@ -134,7 +134,8 @@ def no_leak(expectation: Expectation, rendered: Rendered, spans: Iterable[Span])
         leaks = [span for span in spans if span.overlaps(Span(start, end))]
         if leaks:
             detail, line = "text of another role is marked", line_of(rendered, leaks)
-            return Check(Claim.NO_LEAK, name, "fails", "", text[start:end], detail, line)
+            actual = text[start:end]
+            return Check(Claim.NO_LEAK, name, "fails", "", actual, detail, line, "other-role-trained")
     return Check(Claim.NO_LEAK, name, "holds")
 
 
@@ -149,10 +150,11 @@ def prompt_unmarked(name: str, rendered: Rendered, prompted: Rendered) -> Check:
     leaks = [span for span in prompted.spans if len(span) and span.end > len(rendered.text)]
     if not prompted.text.startswith(rendered.text) or not leaks:
         return Check(Claim.NO_LEAK, f"{name}, prompted", "holds")
-    detail = "the generation prompt is marked"
+    detail, fault = "the generation prompt is marked", "generation-prompt-trained"
     return Check(
         Claim.NO_LEAK, f"{name}, prompted", "fails", "", _texts(prompted.text, leaks), detail,
         line_of(prompted, leaks),
+        fault,
     )  # fmt: skip
 
 
@@ -173,7 +175,7 @@ def told(
     missing = [place for place in places if not any(span.holds(place) for span in spans)]
     if missing:
         detail = f"the text {missing[0].of(text)!r} is not marked"
-        yield Check(claim, name, "fails", missing[0].of(text), "", detail)
+        yield Check(claim, name, "fails", missing[0].of(text), "", detail, fault=_UNTRAINED[claim])
     elif places:
         yield Check(claim, name, "holds")
 
@@ -186,7 +188,8 @@ def stop_trained(expectation: Expectation, rendered: Rendered, spans: Sequence[S
         if not any(span.holds(stop) for span in spans):
             detail = f"the end of turn {stop.of(text)!r} of turn {turn.turn} is not marked"
             line = line_of(rendered, [span for span in rendered.spans if span.end <= stop.end][-1:])
-            yield Check(Claim.STOP_TRAINED, name, "fails", stop.of(text), "", detail, line)
+            fault = "end-of-turn-untrained"
+            yield Check(Claim.STOP_TRAINED, name, "fails", stop.of(text), "", detail, line, fault)
             return
     if stops:
         yield Check(Claim.STOP_TRAINED, name, "holds")

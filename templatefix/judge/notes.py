@@ -2,59 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from templatefix.judge.claims import calls_of, reasoning_of, stop_of
-from templatefix.model import Coverage
+from templatefix.model import Coverage, Message, Note
 from templatefix.oracle import Expectation, Owed
+from templatefix.render import Renderer
 
 
-def notes(expectations: Sequence[Expectation], coverage: Coverage) -> tuple[str, ...]:
+def notes(expectations: Sequence[Expectation], coverage: Coverage, renderer: Renderer) -> tuple[Note, ...]:
     """Return what the probes showed of a template, one sentence each.
 
     Args:
         expectations (`Sequence[Expectation]`): What each probe owes.
         coverage (`Coverage`): Which outputs the probes reached.
+        renderer (`Renderer`): The template.
     """
     rendered = [each for each in expectations if each.text is not None]
-    return (*_unreached(coverage), *_open_ended(rendered), *_in_pieces(rendered), *_dropped(rendered))
+    found = {
+        "marked-not-tested": _unreached(coverage),
+        "no-end-of-turn": _open_ended(rendered),
+        "tool-results-inside-turn": _in_pieces(rendered),
+        "content-dropped": _lost(rendered),
+        "tool-calls-dropped": _dropped(rendered, calls_of, "tool calls"),
+        "reasoning-dropped": _dropped(rendered, lambda message, _: reasoning_of(message), "reasoning fields"),
+        "prints-the-date": _dated(renderer),
+    }
+    return tuple(Note(name, text) for name, text in found.items() if text)
 
 
-def _unreached(coverage: Coverage) -> Iterator[str]:
-    if coverage.marked:
-        lines = ", ".join(map(str, coverage.marked))
-        yield f"no probe reached the output in line {lines}: that it is marked was not tested"
+def _unreached(coverage: Coverage) -> str:
+    if not coverage.marked:
+        return ""
+    lines = ", ".join(map(str, coverage.marked))
+    return f"no probe reached the output in line {lines}: that it is marked was not tested"
 
 
-def _open_ended(rendered: Sequence[Expectation]) -> Iterator[str]:
+def _open_ended(rendered: Sequence[Expectation]) -> str:
     turns = [
         (each, turn)
         for each in rendered
         for turn in each.turns
         if isinstance(turn, Owed) and not turn.optional
     ]
-    if turns and not any(stop_of(each, turn) for each, turn in turns):
-        yield "no text closes the assistant's turns, so training on them does not teach the model to stop"
+    if not turns or any(stop_of(each, turn) for each, turn in turns):
+        return ""
+    return "no text closes the assistant's turns, so training on them does not teach the model to stop"
 
 
-def _dropped(rendered: Sequence[Expectation]) -> Iterator[str]:
-    """Kinds of text that no render holds, although messages do."""
-    calls: list[bool] = []
-    thoughts: list[bool] = []
-    for each in rendered:
-        for turn in each.probe.assistant:
-            message, texts = each.probe.messages[turn], each.probe.turns[turn].texts
-            calls += [text in str(each.text) for text in calls_of(message, texts)]
-            thoughts += [text in str(each.text) for text in reasoning_of(message)]
-    if calls and not any(calls):
-        yield "the template drops tool calls: they are not trained"
-    if thoughts and not any(thoughts):
-        yield "the template drops reasoning fields: they are not trained"
+def _lost(rendered: Sequence[Expectation]) -> str:
+    plain = [each for each in rendered if each.probe.name in ("two turns", "parts without system")]
+    said = [
+        text in str(each.text)
+        for each in plain
+        for turn in each.probe.turns
+        if turn.role == "assistant"
+        for text in turn.texts
+    ]
+    return "the template drops what the assistant says" if said and not any(said) else ""
 
 
-def _in_pieces(rendered: Sequence[Expectation]) -> Iterator[str]:
-    if any(isinstance(turn, Owed) and turn.holes for each in rendered for turn in each.turns):
-        yield (
-            "the template prints tool results inside an assistant's turn: what it prints right round them was not "
-            "judged"
-        )
+def _dropped(
+    rendered: Sequence[Expectation], texts_of: Callable[[Message, Iterable[str]], list[str]], what: str
+) -> str:
+    """Say that no render holds a kind of text, although messages do."""
+    found = [
+        text in str(each.text)
+        for each in rendered
+        for turn in each.probe.assistant
+        for text in texts_of(each.probe.messages[turn], each.probe.turns[turn].texts)
+    ]
+    return f"the template drops {what}: they are not trained" if found and not any(found) else ""
+
+
+def _in_pieces(rendered: Sequence[Expectation]) -> str:
+    if not any(isinstance(turn, Owed) and turn.holes for each in rendered for turn in each.turns):
+        return ""
+    return "the template prints tool results inside an assistant's turn: what stands right round them was not judged"
+
+
+def _dated(renderer: Renderer) -> str:
+    if not renderer.source or "strftime_now" not in renderer.source:
+        return ""
+    return "the template prints the date of the day: the same conversation is rendered otherwise tomorrow"

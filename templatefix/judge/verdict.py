@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from templatefix.coverage import Observer, reaching
@@ -26,6 +26,7 @@ def judge(
     probes: Sequence[Probe] | None = None,
     policy: Policy = DEFAULT_POLICY,
     tokenizer: Any = None,
+    track: bool = True,
 ) -> Verdict:
     """Judge a chat template with markers.
 
@@ -39,6 +40,8 @@ def judge(
         probes (`Sequence[Probe]`, *optional*): The conversations; `coverage.reaching` the original if `None`.
         policy (`Policy`): Where spans begin and end where both is defensible.
         tokenizer (`PreTrainedTokenizerBase`, *optional*): Judge the masks of tokens too.
+        track (`bool`): Ask transformers which spans it tracks. Without, nothing imports transformers, and the true
+            spans are judged.
 
     Returns:
         [`Verdict`]: `holds` only if every claim holds on every probe that renders, and a conversation with two
@@ -57,7 +60,7 @@ def judge(
     oracle = Oracle.learn(before, probes)
     expectations = [oracle.expect(probe) for probe in probes]
     expectations += [oracle.expect(probe) for probe in _quoting(expectations)]
-    court = _Court(source, after, before, variables, policy, tokenizer)
+    court = _Court(source, after, before, variables, policy, tokenizer, track)
     checks = [check for expectation in expectations for check in court.try_(expectation)]
     checks += _two_turns(expectations, before)
     marked = parse(source)
@@ -67,7 +70,7 @@ def judge(
     coverage = observer.coverage()
     checks += _holes(coverage)
     proven = original is not None and same_without_markers(unmarked, marked)
-    return Verdict(tuple(checks), policy, notes(expectations, coverage), proven, coverage)
+    return Verdict(tuple(checks), policy, notes(expectations, coverage, after), proven, coverage)
 
 
 def _quoting(expectations: Sequence[Expectation]) -> list[Probe]:
@@ -80,20 +83,17 @@ def _quoting(expectations: Sequence[Expectation]) -> list[Probe]:
     return [quoting(two.text[owed.header : max(owed.starts)], two.text[own : min(owed.ends)])]
 
 
+@dataclass(frozen=True)
 class _Court:
-    """One template before and after it was patched, and what to judge it by."""
+    """One template before and after it was patched, and what to judge it by; see `judge`."""
 
-    def __init__(
-        self,
-        source: str,
-        after: Renderer,
-        before: Renderer,
-        variables: Mapping[str, Any],
-        policy: Policy,
-        tokenizer: Any,
-    ) -> None:
-        self.source, self.after, self.before = source, after, before
-        self.variables, self.policy, self.tokenizer = variables, policy, tokenizer
+    source: str
+    after: Renderer
+    before: Renderer
+    variables: Mapping[str, Any]
+    policy: Policy
+    tokenizer: Any
+    track: bool
 
     def try_(self, expectation: Expectation) -> Iterator[Check]:
         """Judge every claim on one probe."""
@@ -104,8 +104,10 @@ class _Court:
             yield claims.same_text(probe.name, plain, rendered)
         if isinstance(rendered, str) or expectation.text is None:
             return
-        theirs = _try(lambda: tracked(self.source, probe, self.variables))
-        yield claims.tracker_true(probe.name, rendered, theirs)
+        theirs: Rendered | str = rendered
+        if self.track:
+            theirs = _try(lambda: tracked(self.source, probe, self.variables))
+            yield claims.tracker_true(probe.name, rendered, theirs)
         if rendered.text == expectation.text:
             spans = rendered.spans if isinstance(theirs, str) else theirs.spans
             yield from self._spans(expectation, rendered, claims.merged(spans))
@@ -122,7 +124,7 @@ class _Court:
 
     def _spans(self, expectation: Expectation, rendered: Rendered, spans: list[Any]) -> Iterator[Check]:
         probe = expectation.probe
-        yield claims.exact_span(expectation, rendered, spans, self.policy)
+        yield from claims.exact_span(expectation, rendered, spans, self.policy)
         yield claims.no_leak(expectation, rendered, spans)
         yield from claims.stop_trained(expectation, rendered, spans)
         said = [(probe.messages[turn], probe.turns[turn].texts) for turn in probe.assistant]

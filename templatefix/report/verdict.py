@@ -26,7 +26,7 @@ def write_verdict(template: Template, verdict: Verdict) -> str:
         if blame.outcome == "fails":
             lines += [f"    expected: {_quoted(blame.expected)}", f"    found:    {_quoted(blame.actual)}"]
     lines.append(f"  policy: {verdict.policy}")
-    lines += [f"  note: {visible(note)}" for note in verdict.notes]
+    lines += [f"  note: {visible(note.text)}" for note in verdict.notes]
     return "\n".join(lines) + "\n"
 
 
@@ -59,7 +59,7 @@ def write_outcome(outcome: Outcome) -> str:
         how = f"registry patch {outcome.family}" if outcome.family else str(outcome.method)
         text = "same text proven" if outcome.verdict.proven else "same text on every probe"
         line = f"{label}: patched ({how}; {text}; {evidence})"
-    return "\n".join([line, *(f"  note: {visible(note)}" for note in outcome.verdict.notes)]) + "\n"
+    return "\n".join([line, *(f"  note: {visible(note.text)}" for note in outcome.verdict.notes)]) + "\n"
 
 
 def write_counts(outcomes: Sequence[Outcome]) -> str:
