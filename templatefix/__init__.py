@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from templatefix.api import audit, fix, fix_all, read, strip, verify
     from templatefix.errors import TemplateFixError
-    from templatefix.model import Finding, Outcome, Report, Template, Verdict
+    from templatefix.model import Finding, Outcome, Policy, Report, Template, Verdict
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "templatefix.api": ("audit", "fix", "fix_all", "read", "strip", "verify"),
     "templatefix.errors": ("TemplateFixError",),
-    "templatefix.model": ("Finding", "Outcome", "Report", "Template", "Verdict"),
+    "templatefix.model": ("Finding", "Outcome", "Policy", "Report", "Template", "Verdict"),
 }
 
 __all__ = [
     "Finding",
     "Outcome",
+    "Policy",
     "Report",
     "Template",
     "TemplateFixError",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from templatefix.model import Outcome, Report, Template, Verdict
+from templatefix.model import DEFAULT_POLICY, Conversation, Outcome, Policy, Report, Template, Verdict
 
 if TYPE_CHECKING:
+    from templatefix.probes import Probe
     from templatefix.sources import Target
 
 
@@ -44,27 +45,94 @@ def audit(target: Target) -> Report:
     return Report(templates, rules.check(templates))
 
 
-def verify(target: Target, *, original: Target | None = None) -> Verdict:
+def verify(
+    target: Target,
+    *,
+    original: Target | None = None,
+    tokenizer: Any = None,
+    conversation: Conversation | None = None,
+    policy: Policy = DEFAULT_POLICY,
+) -> Verdict:
     """Judge whether the markers of a target's main template give the right assistant mask.
 
     Args:
-        target: See [`read`].
+        target: See [`read`]. A fast tokenizer's masks of tokens are judged too.
         original (*optional*): The same target before it was patched; then the text must be the same too.
+        tokenizer (`PreTrainedTokenizerBase`, *optional*): The tokenizer to judge masks of tokens with.
+        conversation (`list[dict]`, *optional*): Messages to judge besides the probes.
+        policy ([`Policy`]): Where spans begin and end where both is defensible.
 
     Returns:
         [`Verdict`]: `.outcome` is `holds`, `fails` or `undecided`.
     """
-    return verify_template(main(read(target)), main(read(original)) if original is not None else None)
+    from templatefix.probes import given
+
+    before = main(read(original)) if original is not None else None
+    if tokenizer is None and hasattr(target, "apply_chat_template"):
+        tokenizer = target
+    probe = given(conversation) if conversation else None
+    return verify_template(main(read(target)), before, tokenizer=tokenizer, probe=probe, policy=policy)
 
 
-def verify_template(template: Template, original: Template | None = None) -> Verdict:
+def verify_template(
+    template: Template,
+    original: Template | None = None,
+    *,
+    tokenizer: Any = None,
+    probe: Probe | None = None,
+    policy: Policy = DEFAULT_POLICY,
+) -> Verdict:
     """Judge one template; see [`verify`]."""
     from templatefix.judge import judge
     from templatefix.syntax import parse
 
-    source = parse(template.source, where=template.label).text
     before = parse(original.source, where=original.label).text if original is not None else None
-    return judge(source, dict(template.variables) or None, original=before)
+    return judge(
+        parse(template.source, where=template.label).text,
+        template_variables(template, tokenizer) or None,
+        original=before,
+        extra=[probe] if probe else [],
+        policy=policy,
+        tokenizer=tokenizer,
+    )
+
+
+def sample(template: Template, tokenizer: Any = None, probe: Probe | None = None) -> list[tuple[str, bool]]:
+    """Return a conversation as a template renders it: its texts in order, and whether each is marked.
+
+    Args:
+        template ([`Template`]): The template.
+        tokenizer (`PreTrainedTokenizerBase`, *optional*): Whose special tokens to render with.
+        probe ([`Probe`], *optional*): The conversation; a probe of two turns if `None`.
+
+    Returns:
+        `list[tuple[str, bool]]`: Nothing where the template raises.
+    """
+    from templatefix.errors import RenderError
+    from templatefix.judge.claims import merged
+    from templatefix.probes import MATRIX, PLACEHOLDERS
+    from templatefix.render import Renderer
+    from templatefix.syntax import parse
+
+    probe = probe or next(each for each in MATRIX if each.name == "two turns")
+    renderer = Renderer(parse(template.source).text, template_variables(template, tokenizer) or PLACEHOLDERS)
+    try:
+        rendered = renderer.render(probe.messages, **probe.arguments)
+    except RenderError:
+        return []
+    found, cursor = [], 0
+    for span in merged(rendered.spans):
+        found += [(rendered.text[cursor : span.start], False), (span.of(rendered.text), True)]
+        cursor = span.end
+    return [(text, trained) for text, trained in [*found, (rendered.text[cursor:], False)] if text]
+
+
+def template_variables(template: Template, tokenizer: Any = None) -> dict[str, str]:
+    """Return the special tokens a template is rendered with: the tokenizer's where there is one."""
+    inner = getattr(tokenizer, "tokenizer", tokenizer)
+    tokens = getattr(inner, "special_tokens_map", None) or {}
+    named = {key: str(token) for key, token in tokens.items() if not isinstance(token, list | tuple)}
+    return {**template.variables, **named}
 
 
 def fix(target: Target) -> Outcome:

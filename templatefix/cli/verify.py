@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from templatefix import api, schema
 from templatefix.cli.exits import Exit, of_outcomes
-from templatefix.cli.options import AsFormat, ExitZero, Format, Targets, ended
+from templatefix.cli.options import AsFormat, ExitZero, Format, Quiet, Targets, color, ended
 from templatefix.errors import UsageError
+from templatefix.model import Policy, Template, Verdict
+
+if TYPE_CHECKING:
+    from templatefix.probes import Probe
 
 Original = Annotated[
     str | None,
@@ -17,25 +21,81 @@ Original = Annotated[
         help="The template before it was patched: the rendered text must be the same.", metavar="TARGET"
     ),
 ]
+Tokenizer = Annotated[
+    str | None,
+    typer.Option(help="A tokenizer's directory: judge the masks of its tokens too.", metavar="DIR"),
+]
+Talk = Annotated[
+    str | None,
+    typer.Option(
+        help="A JSON file of messages to judge too, and to show with its trained text.", metavar="FILE"
+    ),
+]
+Header = Annotated[
+    Literal["excluded", "included"], typer.Option(help="Whether the role header is to be trained.")
+]
+Prefill = Annotated[
+    Literal["inside", "outside", "either"],
+    typer.Option(help="Where a thinking prefill that only some modes prepend is to stand."),
+]
+Whitespace = Annotated[
+    Literal["excluded", "allowed"],
+    typer.Option(help="Whether whitespace after the end of turn may be trained."),
+]
 
 
 def command(
-    targets: Targets, original: Original = None, form: AsFormat = Format.TEXT, exit_zero: ExitZero = False
+    targets: Targets,
+    original: Original = None,
+    tokenizer: Tokenizer = None,
+    conversation: Talk = None,
+    header: Header = "excluded",
+    prefill: Prefill = "either",
+    whitespace: Whitespace = "excluded",
+    form: AsFormat = Format.TEXT,
+    quiet: Quiet = False,
+    exit_zero: ExitZero = False,
 ) -> Exit:
     """Render masks as transformers does, and judge them claim by claim."""
     if original is not None and len(targets) != 1:
         raise UsageError("--original goes with one target", cure="verify one target at a time.")
     before = api.main(api.read(original)) if original is not None else None
+    loaded, probe = _load(tokenizer, conversation)
     templates = [each for target in targets for each in api.read(target) if each.effective]
     if before is not None:
         templates = [api.main(tuple(templates))]
-    judged = [(template, api.verify_template(template, before)) for template in templates]
+    policy = Policy(header, prefill, whitespace)
+    judged = [
+        (each, api.verify_template(each, before, tokenizer=loaded, probe=probe, policy=policy))
+        for each in templates
+    ]
     if form is Format.JSON:
         from templatefix.report import json_
 
         print(json_.dump(schema.verdicts(judged)), end="")
     else:
-        from templatefix.report.verdict import write_verdict
-
-        print("\n".join(write_verdict(template, verdict) for template, verdict in judged), end="")
+        print("\n".join(_text(each, verdict, probe, loaded, quiet) for each, verdict in judged), end="")
     return ended(of_outcomes([verdict.outcome for _, verdict in judged]), exit_zero)
+
+
+def _load(tokenizer: str | None, conversation: str | None) -> tuple[Any, Probe | None]:
+    from templatefix import sources
+
+    loaded = sources.load_tokenizer(tokenizer) if tokenizer is not None else None
+    return loaded, sources.read_conversation(conversation) if conversation is not None else None
+
+
+def _text(template: Template, verdict: Verdict, probe: Probe | None, tokenizer: Any, quiet: bool) -> str:
+    from templatefix.report.verdict import write_verdict
+
+    text = write_verdict(template, verdict)
+    if quiet:
+        return text
+    from templatefix.report import conversation
+
+    sample = api.sample(template, tokenizer, probe)
+    if not sample:
+        return text
+    shown = conversation.write(sample, color=color(), most=None if probe else 24)
+    name = probe.name if probe else "a probe of two turns"
+    return f"{text}  {name}, trained text in ⟦ ⟧:\n{shown}"

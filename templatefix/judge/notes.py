@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from templatefix.judge.claims import calls_of, reasoning_of, stop_of
-from templatefix.model import Coverage, Message, Note
+from templatefix.model import Check, Claim, Coverage, Message, Note
 from templatefix.oracle import Expectation, Owed
 from templatefix.render import Renderer
 
@@ -85,3 +86,29 @@ def _dated(renderer: Renderer) -> str:
     if not renderer.source or "strftime_now" not in renderer.source:
         return ""
     return "the template prints the date of the day: the same conversation is rendered otherwise tomorrow"
+
+
+_UNUSABLE = frozenset({"slow-tokenizer", "offsets-unusable", "special-token-in-pieces"})
+
+
+def exposed(tokenizer: Any, source: str) -> tuple[list[Check], tuple[Note, ...]]:
+    """Run a template and a tokenizer on what brings faults of masks out.
+
+    Args:
+        tokenizer (`PreTrainedTokenizerBase`): The tokenizer.
+        source (`str`): The template with markers.
+
+    Returns:
+        `tuple[list[Check], tuple[Note, ...]]`: Undecided checks where the tokenizer is of no use for this template,
+        and a note for each fault that the two are exposed to.
+    """
+    from templatefix.judge.exposures import exposures
+
+    checks, found = [], []
+    for each in exposures(tokenizer, source):
+        text = f"{each.detail}; cure: {each.cure}"
+        if each.name in _UNUSABLE:
+            checks.append(Check(Claim.TOKENS_TRUE, "tokenizer", "undecided", detail=text, fault=each.name))
+        else:
+            found.append(Note(each.name, text))
+    return checks, tuple(found)

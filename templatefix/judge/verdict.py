@@ -9,7 +9,7 @@ from typing import Any
 from templatefix.coverage import Observer, reaching
 from templatefix.errors import RenderError
 from templatefix.judge import claims
-from templatefix.judge.notes import notes
+from templatefix.judge.notes import exposed, notes
 from templatefix.judge.tracker import tracked
 from templatefix.model import DEFAULT_POLICY, Check, Claim, Coverage, Policy, Rendered, Verdict
 from templatefix.oracle import Expectation, Oracle
@@ -24,6 +24,7 @@ def judge(
     *,
     original: str | None = None,
     probes: Sequence[Probe] | None = None,
+    extra: Sequence[Probe] = (),
     policy: Policy = DEFAULT_POLICY,
     tokenizer: Any = None,
     track: bool = True,
@@ -38,6 +39,7 @@ def judge(
         variables (`Mapping[str, str]`, *optional*): Special tokens; placeholders if `None`.
         original (`str`, *optional*): The template before it was patched.
         probes (`Sequence[Probe]`, *optional*): The conversations; `coverage.reaching` the original if `None`.
+        extra (`Sequence[Probe]`): Conversations to judge besides; nothing is learned from them.
         policy (`Policy`): Where spans begin and end where both is defensible.
         tokenizer (`PreTrainedTokenizerBase`, *optional*): Judge the masks of tokens too.
         track (`bool`): Ask transformers which spans it tracks. Without, nothing imports transformers, and the true
@@ -59,7 +61,7 @@ def judge(
     before = Renderer(original, variables) if original is not None else after
     oracle = Oracle.learn(before, probes)
     expectations = [oracle.expect(probe) for probe in probes]
-    expectations += [oracle.expect(probe) for probe in _quoting(expectations)]
+    expectations += [oracle.expect(probe) for probe in (*_quoting(expectations), *extra)]
     court = _Court(source, after, before, variables, policy, tokenizer, track)
     checks = [check for expectation in expectations for check in court.try_(expectation)]
     checks += _two_turns(expectations, before)
@@ -69,8 +71,10 @@ def judge(
         observer.see(probes)
     coverage = observer.coverage()
     checks += _holes(coverage)
+    told, warned = exposed(tokenizer, source) if tokenizer is not None else ([], ())
+    checks += told
     proven = original is not None and same_without_markers(unmarked, marked)
-    return Verdict(tuple(checks), policy, notes(expectations, coverage, after), proven, coverage)
+    return Verdict(tuple(checks), policy, (*notes(expectations, coverage, after), *warned), proven, coverage)
 
 
 def _quoting(expectations: Sequence[Expectation]) -> list[Probe]:

@@ -1,6 +1,7 @@
 """The conversations on which a chat template is judged."""
 
 from templatefix.probes.derived import asked_variables, probes_for, values_for, with_key
+from templatefix.probes.given import given
 from templatefix.probes.matrix import MATRIX
 from templatefix.probes.messages import PLACEHOLDERS, Probe, Turn, quoting, switches
 from templatefix.probes.schema import Schema, read_schema
@@ -12,6 +13,7 @@ __all__ = [
     "Schema",
     "Turn",
     "asked_variables",
+    "given",
     "probes_for",
     "quoting",
     "read_schema",

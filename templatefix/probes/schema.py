@@ -16,7 +16,6 @@ Path = tuple[str, ...]
 ITEM, VALUE = "[]", "{}"
 """Steps of a path besides keys: an item of a list, a value of a mapping."""
 
-_METHODS = frozenset(name for kind in (str, dict, list) for name in dir(kind) if not name.startswith("_"))
 _SAME = {"items", "list", "default", "trim", "d", "dictsort", "sort", "reverse", "string", "safe", "lower"}
 
 
@@ -76,46 +75,80 @@ def read_schema(source: Source) -> Schema:
     Args:
         source (`Source`): The template.
     """
-    aliases: dict[str, set[Path]] = {name: {()} for name in _message_names(source.tree)}
+    reader = _Reader(source.tree)
     schema = Schema()
-    for _ in range(4):  # names are set from names: a few rounds reach them all
-        _grow(source.tree, aliases)
-    for node in source.tree.find_all((nodes.Getattr, nodes.Getitem, nodes.Call, nodes.For)):
-        schema.paths |= {path for path in _resolve(node, aliases) if path}
-        if isinstance(node, nodes.For):
-            schema.paths |= {(*path, _step(node)) for path in _resolve(node.iter, aliases) if path}
+    for kind in (nodes.Getattr, nodes.Getitem, nodes.Call):
+        for node in source.tree.find_all(kind):
+            schema.paths |= {path for path in reader.resolve(node) if path}
+    for loop in source.tree.find_all(nodes.For):
+        schema.paths |= {(*path, _step(loop)) for path in reader.resolve(loop.iter) if path}
     for compare in source.tree.find_all(nodes.Compare):
-        for path, value in _compared(compare, aliases):
+        for path, value in reader.compared(compare):
             schema.choices.setdefault(path, {})[value] = None
     return schema
 
 
-def _message_names(tree: nodes.Template) -> set[str]:
-    reads: list[nodes.Getattr | nodes.Getitem] = [
-        *tree.find_all(nodes.Getattr),
-        *tree.find_all(nodes.Getitem),
-    ]
-    roles = {read.node.name for read in reads if isinstance(read.node, nodes.Name) and _key(read) == "role"}
-    return {
-        loop.target.name
-        for loop in tree.find_all(nodes.For)
-        if isinstance(loop.target, nodes.Name) and loop.target.name in roles
-    }
+class _Reader:
+    """Knows which paths the expressions of one template may stand for."""
 
+    def __init__(self, tree: nodes.Template) -> None:
+        self.tree = tree
+        self.called = {id(call.node) for call in tree.find_all(nodes.Call)}
+        self.aliases: dict[str, set[Path]] = {name: {()} for name in self._messages()}
+        for _ in range(4):  # names are set from names: a few rounds reach them all
+            self._grow()
 
-def _grow(tree: nodes.Template, aliases: dict[str, set[Path]]) -> None:
-    for assignment in tree.find_all(nodes.Assign):
-        _learn(assignment.target, _resolve(assignment.node, aliases), aliases)
-    for loop in tree.find_all(nodes.For):
-        entries = isinstance(loop.target, nodes.Tuple) and loop.target.items
-        found = {(*path, _step(loop)) for path in _resolve(loop.iter, aliases) if path}
-        _learn(entries[-1] if entries else loop.target, found, aliases)
+    def _messages(self) -> set[str]:
+        reads: list[Any] = [*self.tree.find_all(nodes.Getattr), *self.tree.find_all(nodes.Getitem)]
+        roles = {
+            read.node.name for read in reads if isinstance(read.node, nodes.Name) and _key(read) == "role"
+        }
+        targets = (loop.target for loop in self.tree.find_all(nodes.For))
+        return {target.name for target in targets if isinstance(target, nodes.Name) and target.name in roles}
 
+    def _grow(self) -> None:
+        for assignment in self.tree.find_all(nodes.Assign):
+            self._learn(assignment.target, self.resolve(assignment.node))
+        for loop in self.tree.find_all(nodes.For):
+            entries = isinstance(loop.target, nodes.Tuple) and loop.target.items
+            found = {(*path, _step(loop)) for path in self.resolve(loop.iter) if path}
+            self._learn(entries[-1] if entries else loop.target, found)
 
-def _learn(target: nodes.Node, found: set[Path], aliases: dict[str, set[Path]]) -> None:
-    short = {path for path in found if len(path) < 8}
-    if isinstance(target, nodes.Name) and short:
-        aliases.setdefault(target.name, set()).update(short)
+    def _learn(self, target: nodes.Node, found: set[Path]) -> None:
+        short = {path for path in found if len(path) < 8}
+        if isinstance(target, nodes.Name) and short:
+            self.aliases.setdefault(target.name, set()).update(short)
+
+    def resolve(self, node: nodes.Node | None) -> set[Path]:
+        """The paths that an expression may stand for."""
+        if isinstance(node, nodes.Name):
+            return self.aliases.get(node.name, set())
+        if isinstance(node, nodes.Getattr | nodes.Getitem):
+            key = _key(node)
+            if key is None:  # an index or a slice of a list
+                index = isinstance(getattr(node, "arg", None), nodes.Const)
+                return {(*path, ITEM) if index else path for path in self.resolve(node.node)}
+            return set() if id(node) in self.called else {(*path, key) for path in self.resolve(node.node)}
+        if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
+            if node.node.attr == "get" and node.args and isinstance(node.args[0], nodes.Const):
+                return {(*path, str(node.args[0].value)) for path in self.resolve(node.node.node)}
+            same = node.node.attr in ("items", "strip", "values")
+            return self.resolve(node.node.node) if same else set()
+        if isinstance(node, nodes.Filter):
+            return self.resolve(node.node) if node.name in _SAME else set()
+        if isinstance(node, nodes.CondExpr):
+            return self.resolve(node.expr1) | self.resolve(node.expr2)
+        if isinstance(node, nodes.Or | nodes.And):
+            return self.resolve(node.left) | self.resolve(node.right)
+        return set()
+
+    def compared(self, compare: nodes.Compare) -> Iterator[tuple[Path, str]]:
+        """Paths and the texts they are compared with."""
+        for operand in compare.ops:
+            sides = [(compare.expr, operand.expr), (operand.expr, compare.expr)]
+            for read, value in sides[: 2 if operand.op in ("eq", "ne") else 1]:
+                for path in self.resolve(read):
+                    yield from ((path, each) for each in _constants(value))
 
 
 def _step(loop: nodes.For) -> str:
@@ -127,38 +160,7 @@ def _key(read: nodes.Getattr | nodes.Getitem) -> str | None:
     return key if isinstance(key, str) else None
 
 
-def _resolve(node: nodes.Node | None, aliases: dict[str, set[Path]]) -> set[Path]:
-    """The paths that an expression may stand for."""
-    if isinstance(node, nodes.Name):
-        return aliases.get(node.name, set())
-    if isinstance(node, nodes.Getattr | nodes.Getitem):
-        key = _key(node)
-        if key is None:  # an index or a slice of a list
-            index = isinstance(getattr(node, "arg", None), nodes.Const)
-            return {(*path, ITEM) if index else path for path in _resolve(node.node, aliases)}
-        return set() if key in _METHODS else {(*path, key) for path in _resolve(node.node, aliases)}
-    if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
-        if node.node.attr == "get" and node.args and isinstance(node.args[0], nodes.Const):
-            return {(*path, str(node.args[0].value)) for path in _resolve(node.node.node, aliases)}
-        return _resolve(node.node.node, aliases) if node.node.attr in ("items", "strip", "values") else set()
-    if isinstance(node, nodes.Filter):
-        return _resolve(node.node, aliases) if node.name in _SAME else set()
-    if isinstance(node, nodes.CondExpr):
-        return _resolve(node.expr1, aliases) | _resolve(node.expr2, aliases)
-    if isinstance(node, nodes.Or | nodes.And):
-        return _resolve(node.left, aliases) | _resolve(node.right, aliases)
-    return set()
-
-
-def _compared(compare: nodes.Compare, aliases: dict[str, set[Path]]) -> Iterator[tuple[Path, Any]]:
-    for operand in compare.ops:
-        sides = [(compare.expr, operand.expr), (operand.expr, compare.expr)]
-        for read, value in sides[: 2 if operand.op in ("eq", "ne") else 1]:
-            for path in _resolve(read, aliases):
-                yield from ((path, each) for each in _constants(value))
-
-
-def _constants(value: nodes.Expr) -> Iterable[Any]:
+def _constants(value: nodes.Expr) -> Iterable[str]:
     items = value.items if isinstance(value, nodes.List | nodes.Tuple) else [value]
     return [item.value for item in items if isinstance(item, nodes.Const) and isinstance(item.value, str)]
 

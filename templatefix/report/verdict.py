@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from templatefix.model import Claim, Outcome, Template, Verdict
+from templatefix.model import Claim, Outcome, Template, Tri, Verdict
 from templatefix.report.snippet import visible
 
 _SHOWN = 240
+_ORDER: tuple[Tri, ...] = ("fails", "undecided", "holds")
+_PLAIN = (
+    "tool-calls-dropped",
+    "reasoning-dropped",
+    "prints-the-date",
+)  # of the template, whatever its markers
 
 
 def write_verdict(template: Template, verdict: Verdict) -> str:
@@ -22,23 +28,33 @@ def write_verdict(template: Template, verdict: Verdict) -> str:
     lines += [f"  {line}" for claim in Claim if (line := _claim(claim, verdict))]
     blame = verdict.blame
     if blame is not None:
-        lines.append(f"  {blame.outcome} on the probe {blame.probe!r}: {visible(blame.detail)}")
+        where = f", marker in line {blame.line}" if blame.line else ""
+        lines.append(f"  {blame.outcome} on the probe {blame.probe!r}{where}: {visible(blame.detail)}")
         if blame.outcome == "fails":
             lines += [f"    expected: {_quoted(blame.expected)}", f"    found:    {_quoted(blame.actual)}"]
     lines.append(f"  policy: {verdict.policy}")
+    reached = verdict.coverage.outputs - len(verdict.coverage.marked) - len(verdict.coverage.unmarked)
+    lines.append(
+        f"  coverage: {reached} of {verdict.coverage.outputs} outputs of assistant turns were printed"
+    )
     lines += [f"  note: {visible(note.text)}" for note in verdict.notes]
     return "\n".join(lines) + "\n"
 
 
 def _claim(claim: Claim, verdict: Verdict) -> str:
-    counts = Counter(check.outcome for check in verdict.checks if check.claim is claim)
-    if not counts:
+    worst: dict[str, Tri] = {}
+    for check in verdict.checks:
+        if check.claim is claim:  # a probe may have several faults
+            worst[check.probe] = min(check.outcome, worst.get(check.probe, "holds"), key=_ORDER.index)
+    if not worst:
         return ""
     if claim is Claim.SAME_TEXT and verdict.proven:
-        return f"{claim:<13} proven     for every conversation, and tested on {counts.total()} probes"
+        return f"{claim:<17} proven     for every conversation, and tested on {len(worst)} probes"
+    counts = Counter(worst.values())
     others = ", ".join(f"{number} {outcome}" for outcome, number in counts.items() if outcome != "holds")
     tail = f" ({others})" if others else ""
-    return f"{claim:<13} {verdict.of(claim):<10} on {counts['holds']} of {counts.total()} probes{tail}"
+    tail += "" if claim.of_mask else "; about the template, not the mask"
+    return f"{claim:<17} {verdict.of(claim):<10} on {counts['holds']} of {len(worst)} probes{tail}"
 
 
 def _quoted(text: str) -> str:
@@ -59,7 +75,19 @@ def write_outcome(outcome: Outcome) -> str:
         how = f"registry patch {outcome.family}" if outcome.family else str(outcome.method)
         text = "same text proven" if outcome.verdict.proven else "same text on every probe"
         line = f"{label}: patched ({how}; {text}; {evidence})"
-    return "\n".join([line, *(f"  note: {visible(note.text)}" for note in outcome.verdict.notes)]) + "\n"
+    return (
+        "\n".join(
+            [
+                line,
+                *(
+                    f"  note: {visible(note.text)}"
+                    for note in outcome.verdict.notes
+                    if note.name not in _PLAIN
+                ),
+            ]
+        )
+        + "\n"
+    )
 
 
 def write_counts(outcomes: Sequence[Outcome]) -> str:
