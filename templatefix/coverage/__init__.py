@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from templatefix.coverage.observe import Observer
 from templatefix.coverage.search import search
-from templatefix.probes import PLACEHOLDERS, Probe, probes_for
+from templatefix.errors import RenderError
+from templatefix.probes import MATRIX, PLACEHOLDERS, Probe, probes_for
+from templatefix.render import Renderer
 from templatefix.syntax import Source
 
 __all__ = ["Observer", "reaching"]
@@ -24,7 +26,31 @@ def reaching(
         source (`Source`): The template.
         variables (`Mapping[str, str]`, *optional*): Special tokens; placeholders if `None`.
     """
-    probes = probes_for(source)
-    observer = Observer(source, PLACEHOLDERS if variables is None else variables)
+    variables = PLACEHOLDERS if variables is None else variables
+    probes = (*MATRIX, *_telling(Renderer(source.text, variables), probes_for(source)[len(MATRIX) :]))
+    observer = Observer(source, variables)
     observer.see(probes)
     return (*probes, *search(observer)), observer
+
+
+def _telling(renderer: Renderer, probes: Iterable[Probe]) -> Iterator[Probe]:
+    """Those probes whose variables change what is rendered, with or without a generation prompt."""
+    plain: dict[int, tuple[str, str]] = {}
+    for probe in probes:
+        key = id(probe.messages)
+        if probe.options and key not in plain:
+            plain[key] = _rendered(renderer, probe, {})
+        if not probe.options or _rendered(renderer, probe, probe.options) != plain[key]:
+            yield probe
+
+
+def _rendered(renderer: Renderer, probe: Probe, options: Mapping[str, Any]) -> tuple[str, str]:
+    tools = list(probe.tools) if probe.tools else None
+
+    def text(prompt: bool) -> str:
+        try:
+            return renderer.render(probe.messages, tools=tools, add_generation_prompt=prompt, **options).text
+        except RenderError as error:
+            return error.what
+
+    return text(False), text(True)
