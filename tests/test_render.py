@@ -99,6 +99,23 @@ def test_reasoning_reaches_the_template_under_every_name() -> None:
         ("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "longer than"),
         ("{% for a in range(9999) %}{{ 'x' * 9999 }}{% endfor %}", "more than 2,000,000 characters"),
         ("{{ 'x' * 999999999 }}", "more than 2,000,000 characters"),
+        (
+            "{% set n = namespace(x='x') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
+            "more than 2,000,000 characters",
+        ),
+        (
+            "{% macro m(x, n) %}{% if n %}{{ m(x ~ x, n - 1) }}{% endif %}{% endmacro %}{{ m('xx', 60) }}",
+            "more than 2,000,000 characters",
+        ),
+        ("{{ 'x'.center(999999999) }}", "more than 2,000,000 characters"),
+        ("{{ 'x' | center(999999999) }}", "more than 2,000,000 characters"),
+        ("{{ '{:>999999999}'.format('x') }}", "more than 2,000,000 characters|field of millions"),
+        ("{{ '%999999999d' % 1 }}", "field of millions"),
+        ("{{ ('x' * 99999).replace('x', 'y' * 99999) }}", "more than 2,000,000 characters"),
+        ("{{ ('x' * 99999) | replace('x', 'y' * 99999) }}", "more than 2,000,000 characters"),
+        ("{{ range(99999) | list | join('y' * 99999) }}", "more than 2,000,000 characters"),
+        ("{{ lipsum(99999) }}", "more than 2,000,000 characters"),
+        ("{{ messages | tojson(indent=999999999) }}", "more than 2,000,000 characters"),
         ("{{ 9 ** 99999999 }}", "more than 2,000,000 characters"),
         ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "recurs"),
     ],
@@ -106,7 +123,7 @@ def test_reasoning_reaches_the_template_under_every_name() -> None:
 def test_a_template_that_fails_or_goes_over_its_limits(
     source: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("templatefix.render.environment.MAX_SECONDS", 0.3)
+    monkeypatch.setattr("templatefix.render.limits.MAX_SECONDS", 0.3)
     with pytest.raises(RenderError, match=words):
         render(source, ASK)
 

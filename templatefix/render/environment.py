@@ -9,7 +9,6 @@ render stops at a limit of time and size.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
@@ -21,13 +20,11 @@ from jinja2.runtime import Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
-from templatefix.errors import RenderError
+from templatefix.render import limits
 from templatefix.syntax.nodes import Generation
 
 # Noncharacters: no chat holds them, and no template can mean them. The marker's line stands from OPEN to LINE.
 OPEN, LINE, CLOSE = "\ufdd0", "\ufdd2", "\ufdd1"
-MAX_SECONDS = 5.0
-MAX_CHARACTERS = 2_000_000
 
 
 class _Marks(Generation):
@@ -76,6 +73,7 @@ def _tojson(
     separators: Any = None,
     sort_keys: bool = False,
 ) -> str:
+    limits.check_size(indent if isinstance(indent, int) else 0)
     return json.dumps(
         value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
     )
@@ -92,10 +90,11 @@ class Environment(ImmutableSandboxedEnvironment):
         deadline (`float`): `time.monotonic()` value after which loops stop.
     """
 
-    intercepted_binops = frozenset(["*", "**"])
+    intercepted_binops = frozenset(["*", "**", "%"])
 
     def __init__(self) -> None:
         super().__init__(trim_blocks=True, lstrip_blocks=True, extensions=[_Marks, loopcontrols])
+        self.filters |= limits.bounded_filters()
         self.filters["tojson"] = _tojson
         self.globals |= {
             "raise_exception": _raise_exception,
@@ -106,28 +105,19 @@ class Environment(ImmutableSandboxedEnvironment):
         self.deadline = float("inf")
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Multiply or raise to a power, unless the result would be huge."""
-        if operator == "*":
-            for sequence, times in ((left, right), (right, left)):
-                if isinstance(sequence, str | list | tuple) and isinstance(times, int):
-                    check_size(len(sequence) * max(times, 0))
-        elif isinstance(left, int) and isinstance(right, int):
-            check_size(left.bit_length() * max(right, 0))
+        """Compute an operator of `intercepted_binops`, unless the result would be huge."""
+        limits.check_product(operator, left, right)
         return super().call_binop(context, operator, left, right)
+
+    def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Call what a template calls, unless the result would be huge."""
+        limits.check_call(obj, args, kwargs)
+        return super().call(context, obj, *args, **kwargs)
 
     def tick(self, items: Iterable[Any]) -> Iterator[Any]:
         """Pass `items` on, watching the clock."""
-        for item in items:
-            if time.monotonic() > self.deadline:
-                raise RenderError(f"rendering takes longer than {MAX_SECONDS:g} s")
-            yield item
+        return limits.tick(items, self.deadline)
 
-
-def check_size(size: int) -> None:
-    """Refuse a text or list of more than `MAX_CHARACTERS`.
-
-    Raises:
-        RenderError: It is larger.
-    """
-    if size > MAX_CHARACTERS:
-        raise RenderError(f"rendering makes a value of more than {MAX_CHARACTERS:,} characters")
+    def sized(self, value: Any) -> Any:
+        """Pass a value on, watching its size."""
+        return limits.sized(value)

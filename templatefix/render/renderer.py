@@ -11,8 +11,8 @@ from jinja2 import TemplateError, nodes
 
 from templatefix.errors import RenderError, SyntaxProblem
 from templatefix.model import Conversation, Rendered, Span
-from templatefix.render import environment as limits
-from templatefix.render.environment import CLOSE, LINE, OPEN, Environment, check_size
+from templatefix.render import limits
+from templatefix.render.environment import CLOSE, LINE, OPEN, Environment
 
 
 class Renderer:
@@ -38,7 +38,7 @@ class Renderer:
         self.source = source if isinstance(source, str) else ""
         try:
             tree = self.environment.parse(source) if isinstance(source, str) else source
-            self.template = self.environment.from_string(_with_clocks(tree, self.environment))
+            self.template = self.environment.from_string(_with_limits(tree, self.environment))
         except TemplateError as error:
             raise SyntaxProblem(error.message or str(error), getattr(error, "lineno", 1)) from error
         except SyntaxError as error:  # Jinja compiles to Python: `break` in a closure fails only there
@@ -98,7 +98,7 @@ class Renderer:
         try:
             for piece in self.template.generate(values):
                 size += len(piece)
-                check_size(size)
+                limits.check_size(size)
                 yield piece
         except RenderError:
             raise
@@ -108,13 +108,25 @@ class Renderer:
             raise RenderError(f"{type(error).__name__}: {error}") from error
 
 
-def _with_clocks(tree: nodes.Template, environment: Environment) -> nodes.Template:
-    # Only loops can run long in a sandbox whose values are bounded, so each one watches the clock.
+def _with_limits(tree: nodes.Template, environment: Environment) -> nodes.Template:
+    # Only loops can run long in a sandbox whose values are bounded, so each one watches the clock; and only by
+    # adding texts up, again and again, can a small template make large ones.
     for loop in tree.find_all(nodes.For):
-        tick = nodes.EnvironmentAttribute("tick")
-        loop.iter = nodes.Call(tick, [loop.iter], [], None, None, lineno=loop.lineno)
+        loop.iter = _through("tick", loop.iter)
+    for assignment in tree.find_all(nodes.Assign):
+        assignment.node = _through("sized", assignment.node)
+    for call in list(tree.find_all(nodes.Call)):
+        call.args = [_grown(each) for each in call.args]
     tree.set_environment(environment)
     return tree
+
+
+def _grown(value: Any) -> Any:
+    return _through("sized", value) if isinstance(value, nodes.Concat | nodes.Add) else value
+
+
+def _through(name: str, value: Any) -> Any:
+    return nodes.Call(nodes.EnvironmentAttribute(name), [value], [], None, None, lineno=value.lineno)
 
 
 def normal(message: Mapping[str, Any]) -> dict[str, Any]:
