@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from templatefix.oracle.headers import Headers
-from templatefix.oracle.views import View, common_prefix, whole, whole_after
+from templatefix.oracle.views import View, bracketed, common_prefix, whole, whole_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class Closings:
         terminator (`str`): What closes a plain turn, in the middle and at the end alike.
         shared (`tuple[str, ...]`): What closes the turns of other roles too; longest first.
         calls (`tuple[str, ...]`): What closes turns that end with a call, where they are last; longest first.
+        results (`frozenset[str]`): Bracketed tokens that stand before a tool's result after another one: where one
+            of them ends a turn, the tool's message has printed it.
         lead (`str`, *optional*): What the template prints before the first question of a conversation.
     """
 
@@ -28,6 +30,7 @@ class Closings:
     shared: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
     lead: str | None = None
+    results: frozenset[str] = frozenset()
 
     @classmethod
     def learn(cls, views: Sequence[View], headers: Headers) -> Closings:
@@ -43,11 +46,22 @@ class Closings:
         lead = next(iter(leads)) if len(leads) == 1 else None
         pair = found.pop() if len(found) == 1 else ("", "")
         calls = {text for view in views for text in _of_calls(view)}
-        return cls(*pair, _longest_first(shared), _longest_first(calls), lead)
+        results = frozenset(token for view in views for token in _before_results(view))
+        return cls(*pair, _longest_first(shared), _longest_first(calls), lead, results)
 
     def bare(self, text: str) -> str:
         """Return a render that ends in an assistant turn without the extra text."""
         return text.removesuffix(self.extra) if self.extra else text
+
+    def softened(self, text: str, ends: frozenset[int]) -> frozenset[int]:
+        """Return `ends`, and those before a stop that the next message prints: it may be marked or not."""
+        more = {
+            len(text[: end - len(token)].rstrip())
+            for end in ends
+            for token in self.results
+            if text.endswith(token, 0, end)
+        }
+        return ends | more
 
     def between(self, gap: str, *, called: bool = False) -> str | None:
         """Return what closes a turn that ends otherwise in the middle than at the end, or `None` if unsure.
@@ -129,6 +143,17 @@ def _of_calls(view: View) -> Iterator[str]:
             continue
         if full.startswith(last.rstrip(), place[1]):
             yield last.rstrip()
+
+
+def _before_results(view: View) -> Iterator[str]:
+    """Bracketed tokens between two tool results in a row, those that close the first aside."""
+    full = view.full
+    places = view.located(full) if full else []
+    for turn in range(1, len(places)):
+        one, two = places[turn - 1], places[turn]
+        roles = {view.probe.turns[turn - 1].role, view.probe.turns[turn].role}
+        if full and one and two and roles == {"tool"}:
+            yield from bracketed(full[one[1] : two[0]])[-1:]
 
 
 def _of_questions(view: View) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -110,10 +110,17 @@ class Oracle:
             for each in turn.texts
             for place in pieces(text, [each])
         )
-        turns = tuple(_turn(view, turn, self.headers, self.closings) for turn in probe.assistant)
+        turns = tuple(
+            self._softened(text, _turn(view, turn, self.headers, self.closings)) for turn in probe.assistant
+        )
         stable = all(self._stays(view, text, turn) for turn in probe.assistant)
         begun = all((opening := openings(view, turn)) and opening.starts for turn in probe.assistant)
         return Expectation(probe, text, turns, foreign, stable, begun)
+
+    def _softened(self, text: str, turn: Owed | Undecided) -> Owed | Undecided:
+        if isinstance(turn, Undecided):
+            return turn
+        return replace(turn, ends=self.closings.softened(text, turn.ends))
 
     def _stays(self, view: View, text: str, turn: int) -> bool:
         alone = view.upto(turn + 1, False)

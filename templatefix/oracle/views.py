@@ -63,6 +63,11 @@ def whole_after(text: str, cut: int) -> int:
     return cut
 
 
+def bracketed(text: str) -> list[str]:
+    """Return the bracketed tokens in a text."""
+    return _BRACKETED.findall(text)
+
+
 def pieces(text: str, texts: Sequence[str]) -> list[Place]:
     """Return where texts stand, in order; nothing if one of them stands more than once.
 
