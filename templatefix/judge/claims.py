@@ -119,9 +119,9 @@ def _joined(turns: list[Owed]) -> list[Owed]:
     for turn in turns:
         if joined and joined[-1].ends & turn.starts:
             last = joined[-1]
-            joined[-1] = Owed(
-                last.turn, last.starts, turn.ends, last.header, holes=(*last.holes, *turn.holes)
-            )
+            between = (min(last.ends), max(max(turn.starts), min(last.ends)))
+            holes = (*last.holes, between, *turn.holes)
+            joined[-1] = Owed(last.turn, last.starts, turn.ends, last.header, holes=holes)
         else:
             joined.append(turn)
     return joined

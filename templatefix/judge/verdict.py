@@ -61,7 +61,9 @@ def judge(
     before = Renderer(original, variables) if original is not None else after
     oracle = Oracle.learn(before, probes)
     expectations = [oracle.expect(probe) for probe in probes]
-    expectations += [oracle.expect(probe) for probe in (*_quoting(expectations), *extra)]
+    quoted = [oracle.expect(probe) for probe in _quoting(expectations)]
+    expectations += [each for each in quoted if _whole(each)]
+    expectations += [oracle.expect(probe) for probe in extra]
     court = _Court(source, after, before, variables, policy, tokenizer, track)
     checks = [check for expectation in expectations for check in court.try_(expectation)]
     checks += _two_turns(expectations, before)
@@ -84,7 +86,13 @@ def _quoting(expectations: Sequence[Expectation]) -> list[Probe]:
     if two is None or two.text is None or not claims.is_owed(owed):
         return []
     own = two.text.find(two.probe.turns[1].texts[0]) + len(two.probe.turns[1].texts[0])
-    return [quoting(two.text[owed.header : max(owed.starts)], two.text[own : min(owed.ends)])]
+    return [quoting(two.text[owed.header : min(owed.starts)], two.text[own : min(owed.ends)])]
+
+
+def _whole(expectation: Expectation) -> bool:
+    """Whether the template prints what the messages say as it is."""
+    text = expectation.text or ""
+    return all(text.count(each) == 1 for turn in expectation.probe.turns for each in turn.texts)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ class Closings:
         calls (`tuple[str, ...]`): What closes turns that end with a call, where they are last; longest first.
         results (`frozenset[str]`): Bracketed tokens that stand before a tool's result after another one: where one
             of them ends a turn, the tool's message has printed it.
+        opening (`frozenset[str]`): Bracketed tokens that stand before the first question of a conversation.
         lead (`str`, *optional*): What the template prints before the first question of a conversation.
     """
 
@@ -31,6 +32,7 @@ class Closings:
     calls: tuple[str, ...] = ()
     lead: str | None = None
     results: frozenset[str] = frozenset()
+    opening: frozenset[str] = frozenset()
 
     @classmethod
     def learn(cls, views: Sequence[View], headers: Headers) -> Closings:
@@ -46,8 +48,12 @@ class Closings:
         lead = next(iter(leads)) if len(leads) == 1 else None
         pair = found.pop() if len(found) == 1 else ("", "")
         calls = {text for view in views for text in _of_calls(view)}
-        results = frozenset(token for view in views for token in _before_results(view))
-        return cls(*pair, _longest_first(shared), _longest_first(calls), lead, results)
+        ends = " ".join(
+            [*pair, *shared, *(tail(view, turn) or "" for view in views for turn in _said_lasts(view))]
+        )
+        results = frozenset(token for view in views for token in _before_results(view) if token not in ends)
+        opened = frozenset(token for view in views for token in _opening(view))
+        return cls(*pair, _longest_first(shared), _longest_first(calls), lead, results, opened)
 
     def bare(self, text: str) -> str:
         """Return a render that ends in an assistant turn without the extra text."""
@@ -78,7 +84,9 @@ class Closings:
                 return gap[: len(gap) - len(rest)] + closing.lstrip()
         if self.lead is not None and gap.endswith(self.lead):
             return gap.removesuffix(self.lead).rstrip()
-        return None
+        tokens = bracketed(rest)
+        closed = len(tokens) > 1 and rest.startswith(tokens[0]) and tokens[0] not in self.opening
+        return gap[: len(gap) - len(rest)] + tokens[0] if closed else None
 
 
 def _longest_first(texts: set[str]) -> tuple[str, ...]:
@@ -99,6 +107,18 @@ def _said_last(view: View, turn: int) -> bool:
     """Whether a message is plain and ends with a text of its own."""
     message, texts = view.probe.messages[turn], view.probe.turns[turn].texts
     return "tool_calls" not in message and bool(texts) and str(message["content"]).endswith(texts[-1])
+
+
+def _said_lasts(view: View) -> list[int]:
+    return [turn for turn in view.probe.assistant if _said_last(view, turn)]
+
+
+def _opening(view: View) -> list[str]:
+    """Bracketed tokens before a question that opens a conversation."""
+    full = view.full
+    place = view.located(full)[0] if full else None
+    asked = view.probe.turns[0].role == "user" and not view.probe.options
+    return bracketed(full[: place[0]]) if full and place and asked else []
 
 
 def _plain(view: View, *, appended: bool) -> Iterable[tuple[str, str]]:
@@ -146,14 +166,14 @@ def _of_calls(view: View) -> Iterator[str]:
 
 
 def _before_results(view: View) -> Iterator[str]:
-    """Bracketed tokens between two tool results in a row, those that close the first aside."""
+    """Bracketed tokens between two tool results in a row."""
     full = view.full
     places = view.located(full) if full else []
     for turn in range(1, len(places)):
         one, two = places[turn - 1], places[turn]
         roles = {view.probe.turns[turn - 1].role, view.probe.turns[turn].role}
         if full and one and two and roles == {"tool"}:
-            yield from bracketed(full[one[1] : two[0]])[-1:]
+            yield from bracketed(full[one[1] : two[0]])
 
 
 def _of_questions(view: View) -> Iterator[str]:

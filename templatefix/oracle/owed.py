@@ -11,7 +11,7 @@ from templatefix.oracle import prefix, sentinels
 from templatefix.oracle.closings import Closings
 from templatefix.oracle.headers import Headers, learn, openings
 from templatefix.oracle.prefix import Bounds
-from templatefix.oracle.views import View, pieces
+from templatefix.oracle.views import View, common_prefix, pieces, whole
 from templatefix.probes import Probe
 from templatefix.render import Renderer
 
@@ -138,9 +138,12 @@ def _turn(view: View, turn: int, headers: Headers, closings: Closings) -> Owed |
         reason = "the template does not open an assistant turn when add_generation_prompt asks for it"
         return Undecided(turn, reason)
     first = prefix.owed(view, turn, headers, closings)
+    silent = _silent(view, turn, closings)
+    if silent and not _closed(view, first, closings):
+        return silent
     second = sentinels.owed(view, turn, headers, closings)
     if isinstance(first, str) and isinstance(second, str):
-        other = _silent(view, turn, closings) or _in_pieces(view, turn, headers, closings)
+        other = silent or _in_pieces(view, turn, headers, closings)
         return other or Undecided(turn, f"{first}; {second}")
     if isinstance(first, str) or isinstance(second, str):
         only = second if isinstance(first, str) else first
@@ -152,9 +155,19 @@ def _turn(view: View, turn: int, headers: Headers, closings: Closings) -> Owed |
     return Owed(turn, starts, ends, first.header)
 
 
+def _closed(view: View, bounds: Bounds | str, closings: Closings) -> bool:
+    """Whether a turn surely ends with what closes plain turns."""
+    full, closing = view.full or "", closings.terminator
+    return (
+        not isinstance(bounds, str)
+        and bool(closing)
+        and all(full.endswith(closing, 0, end) for end in bounds.ends)
+    )
+
+
 def _silent(view: View, turn: int, closings: Closings) -> Owed | None:
-    """A turn that says nothing owes its end of turn at most, wherever the template puts it."""
-    full = view.full
+    """A turn of which nothing is printed owes its end of turn at most, wherever the template puts it."""
+    full, alone = view.full, view.upto(turn + 1, False)
     if full is None or any(text in full for text in view.probe.turns[turn].texts):
         return None
     opening = openings(view, turn)
@@ -167,7 +180,13 @@ def _silent(view: View, turn: int, closings: Closings) -> Owed | None:
         for each in (closings.terminator, *closings.shared)
         if each and each in rest
     ]
-    room = frozenset(range(opening.cut, opening.cut + min(closed, default=0) + 1))
+    length = min(closed, default=0)
+    if (
+        not closed and alone is not None and alone.startswith(full[: opening.cut])
+    ):  # what it prints where it is last
+        last = alone[opening.cut :]
+        length = whole(rest, common_prefix(rest, last), last)
+    room = frozenset(range(opening.cut, opening.cut + length + 1))
     return Owed(turn, room, room, opening.base, optional=True)
 
 

@@ -49,8 +49,12 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds 
         if not (silent and closings.terminator and full.startswith(closings.terminator, max(starts))):
             return "the text of this turn changes when messages follow"
         return Bounds(starts, frozenset([max(starts) + len(closings.terminator)]), opening.base)
-    place = view.located(full)[turn]
-    return Bounds(starts, ends(full, len(bare) + shift, max(starts), place), opening.base)
+    places = [*view.located(full), None]
+    place, after = places[turn], places[turn + 1]
+    end = len(bare) + shift
+    if place and after and end <= place[1]:  # nothing closes it where it is the last turn
+        end = place[1] + len(closings.between(full[place[1] : after[0]]) or "")
+    return Bounds(starts, ends(full, end, max(starts), place), opening.base)
 
 
 def _starts(

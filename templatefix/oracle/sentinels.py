@@ -57,12 +57,16 @@ def _closing(view: View, turn: int, full: str, closings: Closings) -> str | None
     place, after = places[turn], places[turn + 1]
     if place is None:
         return None
+    called = "tool_calls" in view.probe.messages[turn]
+    gap = full[place[1] : after[0]] if after else None
     last = tail(view, turn)
-    if last is None and "tool_calls" not in view.probe.messages[turn]:
+    if last is None and not called:
         last = closings.terminator or None
     if last is not None:
         last = closings.bare(last).rstrip()
-        if full.startswith(last, place[1]):
+        if last or not gap:
+            if full.startswith(last, place[1]):
+                return last
+        elif closings.between(gap) is None:  # nothing closes it where it is last, nor surely here
             return last
-    called = "tool_calls" in view.probe.messages[turn]
-    return closings.between(full[place[1] : after[0]], called=called) if after else None
+    return closings.between(gap, called=called) if gap is not None else None
