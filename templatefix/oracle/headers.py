@@ -150,7 +150,8 @@ def _between(views: Sequence[View], parts: bool, *, unasked: bool) -> tuple[str,
             if not full or not before or not place or not view.plain(turn, parts=parts):
                 continue
             start = opening.base if unasked and opening else place[0]
-            window = full[before[1] : max(start, before[1])]
+            padding = view.padding(turn)
+            window = full[before[1] : max(start, before[1])].removesuffix(padding)
             windows.add(window)
             if turn and view.probe.turns[turn - 1].role == "user" and view.plain(turn - 1, parts=parts):
                 gaps.add(window)

@@ -160,6 +160,11 @@ class View:
         """Whether a generation prompt adds anything after the messages before `turn`."""
         return any(prompt[len(base) :].strip() for base, prompt in self.prompts(turn))
 
+    def padding(self, turn: int) -> str:
+        """The whitespace with which a message's content begins."""
+        content = self.probe.messages[turn]["content"]
+        return content[: len(content) - len(content.lstrip())] if isinstance(content, str) else ""
+
     def plain(self, turn: int, *, parts: bool = False) -> bool:
         """Whether a message says one text and nothing else.
 
