@@ -109,7 +109,7 @@ def sample(template: Template, tokenizer: Any = None, probe: Probe | None = None
         `list[tuple[str, bool]]`: Nothing where the template raises.
     """
     from templatefix.errors import RenderError
-    from templatefix.judge.claims import merged
+    from templatefix.judge.spans import merged
     from templatefix.probes import MATRIX, PLACEHOLDERS
     from templatefix.render import Renderer
     from templatefix.syntax import parse

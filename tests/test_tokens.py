@@ -24,10 +24,10 @@ from transformers import PreTrainedTokenizer, PreTrainedTokenizerFast
 from transformers.processing_utils import ProcessorMixin
 
 from templatefix.errors import SourceError
-from templatefix.judge.claims import merged
 from templatefix.judge.encoding import encode, trained
 from templatefix.judge.exposures import Exposure, exposures
 from templatefix.judge.runs import before_5_24
+from templatefix.judge.spans import merged
 from templatefix.judge.tokens import token_checks
 from templatefix.model import Check, Claim, Message, Rendered, Span, Tri
 from templatefix.probes import MATRIX, Probe, Turn

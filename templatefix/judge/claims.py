@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeGuard
 
-from templatefix.judge.faults import faults
-from templatefix.model import Check, Claim, Message, Policy, Rendered, Span
+from templatefix.judge.spans import line_of, merged, texts_of
+from templatefix.model import Check, Claim, Message, Rendered, Span
 from templatefix.oracle import Expectation, Owed, Undecided
 
 REASONING = ("reasoning_content", "reasoning", "thinking")
@@ -47,84 +47,12 @@ def tracker_true(name: str, true: Rendered, tracked: Rendered | str) -> Check:
         return Check(Claim.TRACKER_TRUE, name, "undecided", true.text, tracked.text, detail)
     if merged(true.spans) == merged(tracked.spans):
         return Check(Claim.TRACKER_TRUE, name, "holds")
-    expected, actual = _texts(true.text, merged(true.spans)), _texts(true.text, merged(tracked.spans))
+    expected, actual = texts_of(true.text, merged(true.spans)), texts_of(true.text, merged(tracked.spans))
     detail = "transformers tracks other offsets than those of the marked text"
     wrong = [span for span in true.spans if span not in tracked.spans]
     return Check(
         Claim.TRACKER_TRUE, name, "fails", expected, actual, detail, line_of(true, wrong or true.spans)
     )
-
-
-def exact_span(
-    expectation: Expectation, rendered: Rendered, spans: Iterable[Span], policy: Policy
-) -> list[Check]:
-    """Judge whether the marked text is the owed text, turn by turn, and nothing else is marked.
-
-    Args:
-        expectation (`Expectation`): What the probe owes; it must have rendered.
-        rendered (`Rendered`): The render, whose spans know the lines of their markers.
-        spans (`Iterable[Span]`): The spans that were tracked.
-        policy (`Policy`): Where both is defensible.
-
-    Returns:
-        `list[Check]`: One that holds or is undecided, or one for each fault of the first turn that is wrong.
-    """
-    name, text = expectation.probe.name, rendered.text
-    marked = [span for span in merged(spans) if len(span)]
-    for turn in _joined([turn for turn in expectation.turns if isinstance(turn, Owed)]):
-        starts, ends = allowed(turn, text, policy)
-        window = Span(min(min(starts), max(ends)), max(ends))
-        inside = [span for span in marked if span.overlaps(window)]
-        marked = [span for span in marked if span not in inside]
-        if found := list(faults(expectation, turn, inside, starts, ends)):
-            start = max(starts)
-            expected, actual = text[start : max(start, min(ends))], _texts(text, inside)
-            line = line_of(rendered, inside)
-            return [
-                Check(Claim.EXACT_SPAN, name, "fails", expected, actual, detail, line, fault)
-                for fault, detail in found
-            ]
-    undecided = [turn for turn in expectation.turns if isinstance(turn, Undecided)]
-    if undecided:
-        detail = f"turn {undecided[0].turn}: {undecided[0].reason}"
-        return [Check(Claim.EXACT_SPAN, name, "undecided", detail=detail)]
-    if marked:
-        detail, line = "text is marked that no turn owes", line_of(rendered, marked)
-        actual = _texts(text, marked)
-        return [Check(Claim.EXACT_SPAN, name, "fails", "", actual, detail, line, "unowed-text-trained")]
-    return [Check(Claim.EXACT_SPAN, name, "holds")]
-
-
-def allowed(turn: Owed, text: str, policy: Policy) -> tuple[frozenset[int], frozenset[int]]:
-    """Return where a policy lets the span of a turn start, and where it lets it end."""
-    starts, ends = turn.starts, turn.ends
-    if policy.prefill != "either" and not turn.optional:
-        starts = frozenset([min(starts) if policy.prefill == "inside" else max(starts)])
-    if policy.header == "included":
-        starts = (
-            frozenset(range(turn.header, min(starts)))
-            - {at for at in range(turn.header, min(starts)) if text[turn.header : at].strip()}
-            or starts
-        )
-    if policy.whitespace == "allowed":
-        last = max(ends)
-        blank = len(text[last:]) - len(text[last:].lstrip())
-        ends = ends | frozenset(range(last, last + blank + 1))
-    return starts, ends
-
-
-def _joined(turns: list[Owed]) -> list[Owed]:
-    """Join turns between which nothing stands: two answers in a row, without a header."""
-    joined: list[Owed] = []
-    for turn in turns:
-        if joined and joined[-1].ends & turn.starts:
-            last = joined[-1]
-            between = (min(last.ends), max(max(turn.starts), min(last.ends)))
-            holes = (*last.holes, between, *turn.holes)
-            joined[-1] = Owed(last.turn, last.starts, turn.ends, last.header, holes=holes)
-        else:
-            joined.append(turn)
-    return joined
 
 
 def no_leak(expectation: Expectation, rendered: Rendered, spans: Iterable[Span]) -> Check:
@@ -152,7 +80,7 @@ def prompt_unmarked(name: str, rendered: Rendered, prompted: Rendered) -> Check:
         return Check(Claim.NO_LEAK, f"{name}, prompted", "holds")
     detail, fault = "the generation prompt is marked", "generation-prompt-trained"
     return Check(
-        Claim.NO_LEAK, f"{name}, prompted", "fails", "", _texts(prompted.text, leaks), detail,
+        Claim.NO_LEAK, f"{name}, prompted", "fails", "", texts_of(prompted.text, leaks), detail,
         line_of(prompted, leaks),
         fault,
     )  # fmt: skip
@@ -235,29 +163,3 @@ def calls_of(message: Message, texts: Iterable[str]) -> list[str]:
     """Those of a message's own texts that its tool calls hold."""
     calls = json.dumps(message.get("tool_calls") or [], ensure_ascii=False)
     return [text for text in texts if text in calls]
-
-
-def merged(spans: Iterable[Span]) -> list[Span]:
-    """Join spans that touch or overlap."""
-    joined: list[Span] = []
-    for span in sorted(spans):
-        if joined and span.start <= joined[-1].end:
-            joined[-1] = Span(joined[-1].start, max(joined[-1].end, span.end))
-        else:
-            joined.append(span)
-    return joined
-
-
-def line_of(rendered: Rendered, spans: Sequence[Span]) -> int:
-    """The line of the marker that made the first of some spans; 0 if it is not known."""
-    found = (
-        line
-        for span in spans[:1]
-        for own, line in zip(rendered.spans, rendered.lines, strict=False)
-        if own.overlaps(span)
-    )
-    return next(found, 0)
-
-
-def _texts(text: str, spans: Iterable[Span]) -> str:
-    return " … ".join(span.of(text) for span in spans)

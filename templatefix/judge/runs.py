@@ -12,9 +12,9 @@ from importlib.metadata import version
 from typing import Any
 
 from templatefix.errors import RenderError
-from templatefix.judge.claims import merged
 from templatefix.judge.encoding import Tokens, belonging, encode, masked, require_render, trained
 from templatefix.judge.scenarios import Scenario
+from templatefix.judge.spans import merged
 from templatefix.model import Rendered, Span
 from templatefix.render import Renderer
 

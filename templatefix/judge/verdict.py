@@ -9,7 +9,9 @@ from typing import Any
 from templatefix.coverage import Observer, reaching
 from templatefix.errors import RenderError
 from templatefix.judge import claims
+from templatefix.judge.exact import exact_span
 from templatefix.judge.notes import exposed, notes
+from templatefix.judge.spans import merged
 from templatefix.judge.tracker import tracked
 from templatefix.model import DEFAULT_POLICY, Check, Claim, Coverage, Policy, Rendered, Verdict
 from templatefix.oracle import Expectation, Oracle
@@ -122,7 +124,7 @@ class _Court:
             yield claims.tracker_true(probe.name, rendered, theirs)
         if rendered.text == expectation.text:
             spans = rendered.spans if isinstance(theirs, str) else theirs.spans
-            yield from self._spans(expectation, rendered, claims.merged(spans))
+            yield from self._spans(expectation, rendered, merged(spans))
         if probe.turns[-1].role != "assistant":
             prompt = {**probe.arguments, "add_generation_prompt": True}
             prompted = _try(lambda: self.after.render(probe.messages, **prompt))
@@ -131,12 +133,12 @@ class _Court:
         if self.tokenizer is not None:
             from templatefix.judge.tokens import token_checks
 
-            true = replace(rendered, spans=tuple(claims.merged(rendered.spans)), lines=())
+            true = replace(rendered, spans=tuple(merged(rendered.spans)), lines=())
             yield from token_checks(self.tokenizer, self.source, probe, true)
 
     def _spans(self, expectation: Expectation, rendered: Rendered, spans: list[Any]) -> Iterator[Check]:
         probe = expectation.probe
-        yield from claims.exact_span(expectation, rendered, spans, self.policy)
+        yield from exact_span(expectation, rendered, spans, self.policy)
         yield claims.no_leak(expectation, rendered, spans)
         yield from claims.stop_trained(expectation, rendered, spans)
         said = [(probe.messages[turn], probe.turns[turn].texts) for turn in probe.assistant]

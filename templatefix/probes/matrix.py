@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
-from templatefix.probes.messages import Probe, answer, calls, dialogue, probe, result, say
+from templatefix.probes.calls import calls, result
+from templatefix.probes.messages import Probe, answer, dialogue, probe, say
 
 _TOOL = {"tools": True}
 

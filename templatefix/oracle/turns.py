@@ -1,19 +1,15 @@
-"""Put the two roads together: what each assistant turn owes, or why that cannot be said."""
+"""Put the two roads together for one turn: what it owes, or why that cannot be said."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from templatefix.oracle import prefix, sentinels
 from templatefix.oracle.closings import Closings
-from templatefix.oracle.headers import Headers, learn, openings
+from templatefix.oracle.headers import Headers, openings
 from templatefix.oracle.prefix import Bounds
 from templatefix.oracle.views import View, common_prefix, pieces, whole
-from templatefix.probes import Probe
-from templatefix.render import Renderer
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,93 +43,15 @@ class Undecided:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """What a template owes on one probe.
+def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Owed | Undecided:
+    """Return what an assistant turn owes.
 
     Args:
-        probe (`Probe`): The conversation.
-        text (`str`, *optional*): The render; `None` where the template raises.
-        turns (`tuple`): One [`Owed`] or [`Undecided`] for each assistant message.
-        foreign (`tuple[tuple[int, int], ...]`): Where texts of other roles stand in the render.
-        prefix_stable (`bool`): Whether each turn stays as it was when messages follow.
-        prompt_is_prefix (`bool`): Whether each turn begins with what inference prepends to it.
-    """
-
-    probe: Probe
-    text: str | None
-    turns: tuple[Owed | Undecided, ...] = ()
-    foreign: tuple[tuple[int, int], ...] = ()
-    prefix_stable: bool = False
-    prompt_is_prefix: bool = False
-
-
-@dataclass(frozen=True)
-class Oracle:
-    """What one template prints round its assistant turns, learned over many probes.
-
-    Args:
-        renderer (`Renderer`): The template.
+        view (`View`): The probe.
+        turn (`int`): Index of an assistant message.
         headers (`Headers`): What stands before assistant turns.
         closings (`Closings`): How they end.
-        views (`Mapping[str, View]`): The probes it was learned on, by name.
     """
-
-    renderer: Renderer
-    headers: Headers
-    closings: Closings
-    views: Mapping[str, View] = field(default_factory=dict, repr=False)
-
-    @classmethod
-    def learn(cls, renderer: Renderer, probes: Sequence[Probe]) -> Oracle:
-        """Learn headers and ends of turn over all probes.
-
-        Args:
-            renderer (`Renderer`): The template.
-            probes (`Sequence[Probe]`): The conversations.
-        """
-        cache: dict[Any, str | None] = {}
-        views = {probe.name: View(renderer, probe, cache) for probe in probes}
-        headers = learn(list(views.values()))
-        return cls(renderer, headers, Closings.learn(list(views.values()), headers), views)
-
-    def expect(self, probe: Probe) -> Expectation:
-        """Say what each assistant turn of a probe owes."""
-        view = self.views.get(probe.name) or View(self.renderer, probe)
-        text = view.full
-        if text is None:
-            return Expectation(probe, None)
-        foreign = tuple(
-            place
-            for turn in probe.turns
-            if turn.role != "assistant"
-            for each in turn.texts
-            for place in pieces(text, [each])
-        )
-        turns = tuple(
-            self._softened(text, _turn(view, turn, self.headers, self.closings)) for turn in probe.assistant
-        )
-        stable = all(self._stays(view, text, turn) for turn in probe.assistant)
-        begun = all((opening := openings(view, turn)) and opening.starts for turn in probe.assistant)
-        return Expectation(probe, text, turns, foreign, stable, begun)
-
-    def _softened(self, text: str, turn: Owed | Undecided) -> Owed | Undecided:
-        if isinstance(turn, Undecided):
-            return turn
-        return replace(turn, ends=self.closings.softened(text, turn.ends))
-
-    def _stays(self, view: View, text: str, turn: int) -> bool:
-        alone = view.upto(turn + 1, False)
-        return alone is None or text.startswith(self.closings.bare(alone).rstrip())
-
-
-def expect(renderer: Renderer, probes: Sequence[Probe]) -> tuple[Expectation, ...]:
-    """Say what each assistant turn of each probe owes; see [`Oracle`]."""
-    oracle = Oracle.learn(renderer, probes)
-    return tuple(oracle.expect(probe) for probe in probes)
-
-
-def _turn(view: View, turn: int, headers: Headers, closings: Closings) -> Owed | Undecided:
     if not headers:
         reason = "the template does not open an assistant turn when add_generation_prompt asks for it"
         return Undecided(turn, reason)

@@ -1,0 +1,100 @@
+"""What a template prints round its assistant turns, learned over many probes, and what each probe owes by that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from templatefix.oracle.closings import Closings
+from templatefix.oracle.headers import Headers, learn, openings
+from templatefix.oracle.turns import Owed, Undecided, owed
+from templatefix.oracle.views import View, pieces
+from templatefix.probes import Probe
+from templatefix.render import Renderer
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a template owes on one probe.
+
+    Args:
+        probe (`Probe`): The conversation.
+        text (`str`, *optional*): The render; `None` where the template raises.
+        turns (`tuple`): One [`Owed`] or [`Undecided`] for each assistant message.
+        foreign (`tuple[tuple[int, int], ...]`): Where texts of other roles stand in the render.
+        prefix_stable (`bool`): Whether each turn stays as it was when messages follow.
+        prompt_is_prefix (`bool`): Whether each turn begins with what inference prepends to it.
+    """
+
+    probe: Probe
+    text: str | None
+    turns: tuple[Owed | Undecided, ...] = ()
+    foreign: tuple[tuple[int, int], ...] = ()
+    prefix_stable: bool = False
+    prompt_is_prefix: bool = False
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """What one template prints round its assistant turns, learned over many probes.
+
+    Args:
+        renderer (`Renderer`): The template.
+        headers (`Headers`): What stands before assistant turns.
+        closings (`Closings`): How they end.
+        views (`Mapping[str, View]`): The probes it was learned on, by name.
+    """
+
+    renderer: Renderer
+    headers: Headers
+    closings: Closings
+    views: Mapping[str, View] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def learn(cls, renderer: Renderer, probes: Sequence[Probe]) -> Oracle:
+        """Learn headers and ends of turn over all probes.
+
+        Args:
+            renderer (`Renderer`): The template.
+            probes (`Sequence[Probe]`): The conversations.
+        """
+        cache: dict[Any, str | None] = {}
+        views = {probe.name: View(renderer, probe, cache) for probe in probes}
+        headers = learn(list(views.values()))
+        return cls(renderer, headers, Closings.learn(list(views.values()), headers), views)
+
+    def expect(self, probe: Probe) -> Expectation:
+        """Say what each assistant turn of a probe owes."""
+        view = self.views.get(probe.name) or View(self.renderer, probe)
+        text = view.full
+        if text is None:
+            return Expectation(probe, None)
+        foreign = tuple(
+            place
+            for turn in probe.turns
+            if turn.role != "assistant"
+            for each in turn.texts
+            for place in pieces(text, [each])
+        )
+        turns = tuple(
+            self._softened(text, owed(view, turn, self.headers, self.closings)) for turn in probe.assistant
+        )
+        stable = all(self._stays(view, text, turn) for turn in probe.assistant)
+        begun = all((opening := openings(view, turn)) and opening.starts for turn in probe.assistant)
+        return Expectation(probe, text, turns, foreign, stable, begun)
+
+    def _softened(self, text: str, turn: Owed | Undecided) -> Owed | Undecided:
+        if isinstance(turn, Undecided):
+            return turn
+        return replace(turn, ends=self.closings.softened(text, turn.ends))
+
+    def _stays(self, view: View, text: str, turn: int) -> bool:
+        alone = view.upto(turn + 1, False)
+        return alone is None or text.startswith(self.closings.bare(alone).rstrip())
+
+
+def expect(renderer: Renderer, probes: Sequence[Probe]) -> tuple[Expectation, ...]:
+    """Say what each assistant turn of each probe owes; see [`Oracle`]."""
+    oracle = Oracle.learn(renderer, probes)
+    return tuple(oracle.expect(probe) for probe in probes)
