@@ -73,7 +73,8 @@ def _for_output(observer: Observer, output: nodes.Output) -> Iterator[Probe]:
     nothing: tuple[Any, ...] = ("", [], None)
     changes += [partial(_with, key=key, value=value) for key in keys for value in nothing]
     changes += [partial(_worded, word=word) for word in dict.fromkeys(words)]
-    for base, change, option in product(bases, changes, [{}, *options]):
+    flagged = product(bases, [_same], options)  # a variable's value alone, before any more is changed
+    for base, change, option in (*flagged, *product(bases, changes, [{}, *options])):
         probe = change(base)
         more = ", ".join(f"{name}={value!r}" for name, value in option.items())
         if probe.name != base.name or option:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from templatefix.oracle.headers import Headers
-from templatefix.oracle.views import View, bracketed, common_prefix, whole, whole_after
+from templatefix.oracle.views import View, bracketed, common_prefix, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,8 @@ class Closings:
             views (`Sequence[View]`): The probes of one template.
             headers (`Headers`): Its headers.
         """
-        found = {pair for view in views for pair in _plain(view, appended=headers.none)}
+        appended = headers.texts if headers.none else ()
+        found = {pair for view in views for pair in _plain(view, appended)}
         shared = {text for view in views for text in _of_questions(view)}
         leads = Counter(lead for view in views for lead in _leads(view))
         lead = next(iter(leads)) if len(leads) == 1 else None
@@ -106,7 +107,8 @@ def tail(view: View, turn: int) -> str | None:
 def _said_last(view: View, turn: int) -> bool:
     """Whether a message is plain and ends with a text of its own."""
     message, texts = view.probe.messages[turn], view.probe.turns[turn].texts
-    return "tool_calls" not in message and bool(texts) and str(message["content"]).endswith(texts[-1])
+    plain = set(message) <= {"role", "content", "reasoning_content", "reasoning", "thinking"}
+    return plain and bool(texts) and str(message["content"]).endswith(texts[-1])
 
 
 def _said_lasts(view: View) -> list[int]:
@@ -121,7 +123,7 @@ def _opening(view: View) -> list[str]:
     return bracketed(full[: place[0]]) if full and place and asked else []
 
 
-def _plain(view: View, *, appended: bool) -> Iterable[tuple[str, str]]:
+def _plain(view: View, appended: Sequence[str]) -> Iterable[tuple[str, str]]:
     full = view.full
     if full is None:
         return
@@ -131,26 +133,17 @@ def _plain(view: View, *, appended: bool) -> Iterable[tuple[str, str]]:
         if not _said_last(view, turn) or not (place and after) or last is None:
             continue
         gap = full[place[1] : after[0]]
-        before = places[turn - 1] if turn else None
-        if appended and before and (pair := _without_header(last, full[before[1] : place[0]])):
-            yield pair
+        header = next(
+            (each for each in appended if last.endswith(each) and last.removesuffix(each).strip()), ""
+        )
+        if header:  # it is printed unasked
+            closing = last.removesuffix(header).rstrip()
+            yield last[len(closing) :], closing
             continue
         shared = gap[: whole(gap, common_prefix(gap, last), last)].rstrip()
         if shared:
             rest = last[len(shared) :]
             yield (rest if rest.strip() else "", shared)
-
-
-def _without_header(last: str, before: str) -> tuple[str, str] | None:
-    """Part the end of a last turn from the header of the next one, which the template prints unasked."""
-    shared = common_prefix(last[::-1], before[::-1])
-    cut = max(whole_after(last, len(last) - shared), len(last) - len(before) + _behind(before, shared))
-    closing = last[:cut].rstrip()
-    return (last[len(closing) :], closing) if closing and last[len(closing) :].strip() else None
-
-
-def _behind(before: str, shared: int) -> int:
-    return whole_after(before, len(before) - shared)
 
 
 def _of_calls(view: View) -> Iterator[str]:

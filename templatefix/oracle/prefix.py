@@ -49,8 +49,8 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds 
         if not (silent and closings.terminator and full.startswith(closings.terminator, max(starts))):
             return "the text of this turn changes when messages follow"
         return Bounds(starts, frozenset([max(starts) + len(closings.terminator)]), opening.base)
-    places = [*view.located(full), None]
-    place, after = places[turn], places[turn + 1]
+    places = view.located(full)
+    place, after = places[turn], next((each for each in places[turn + 1 :] if each), None)
     end = len(bare) + shift
     if place and after and end <= place[1]:  # nothing closes it where it is the last turn
         end = place[1] + len(closings.between(full[place[1] : after[0]]) or "")

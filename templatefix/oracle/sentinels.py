@@ -53,8 +53,8 @@ def _headless(
 
 def _closing(view: View, turn: int, full: str, closings: Closings) -> str | None:
     """What closes the turn: what does where it is the last one, or what closes others in the middle."""
-    places = [*view.located(full), None]
-    place, after = places[turn], places[turn + 1]
+    places = view.located(full)
+    place, after = places[turn], next((each for each in places[turn + 1 :] if each), None)
     if place is None:
         return None
     called = "tool_calls" in view.probe.messages[turn]

@@ -56,7 +56,7 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Owed | 
         reason = "the template does not open an assistant turn when add_generation_prompt asks for it"
         return Undecided(turn, reason)
     first = prefix.owed(view, turn, headers, closings)
-    silent = _silent(view, turn, closings)
+    silent = _silent(view, turn, headers, closings)
     if silent and not _closed(view, first, closings):
         return silent
     second = sentinels.owed(view, turn, headers, closings)
@@ -83,7 +83,7 @@ def _closed(view: View, bounds: Bounds | str, closings: Closings) -> bool:
     )
 
 
-def _silent(view: View, turn: int, closings: Closings) -> Owed | None:
+def _silent(view: View, turn: int, headers: Headers, closings: Closings) -> Owed | None:
     """A turn of which nothing is printed owes its end of turn at most, wherever the template puts it."""
     full, alone = view.full, view.upto(turn + 1, False)
     if full is None or any(text in full for text in view.probe.turns[turn].texts):
@@ -104,7 +104,9 @@ def _silent(view: View, turn: int, closings: Closings) -> Owed | None:
     ):  # what it prints where it is last
         last = alone[opening.cut :]
         length = whole(rest, common_prefix(rest, last), last)
-    room = frozenset(range(opening.cut, opening.cut + length + 1))
+    heads = [len(each) for each in headers.texts if full.startswith(each, opening.base)]
+    first = min([opening.cut, *(opening.base + each for each in heads)])
+    room = frozenset(range(first, opening.cut + length + 1))
     return Owed(turn, room, room, opening.base, optional=True)
 
 
