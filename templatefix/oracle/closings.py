@@ -22,7 +22,7 @@ class Closings:
         calls (`tuple[str, ...]`): What closes turns that end with a call, where they are last; longest first.
         results (`frozenset[str]`): Bracketed tokens that stand before a tool's result after another one: where one
             of them ends a turn, the tool's message has printed it.
-        opening (`frozenset[str]`): Bracketed tokens that stand before the first question of a conversation.
+        common (`str`): A bracketed token that follows plain answers, whichever role speaks next.
         lead (`str`, *optional*): What the template prints before the first question of a conversation.
     """
 
@@ -32,7 +32,7 @@ class Closings:
     calls: tuple[str, ...] = ()
     lead: str | None = None
     results: frozenset[str] = frozenset()
-    opening: frozenset[str] = frozenset()
+    common: str = ""
 
     @classmethod
     def learn(cls, views: Sequence[View], headers: Headers) -> Closings:
@@ -53,8 +53,11 @@ class Closings:
             [*pair, *shared, *(tail(view, turn) or "" for view in views for turn in _said_lasts(view))]
         )
         results = frozenset(token for view in views for token in _before_results(view) if token not in ends)
-        opened = frozenset(token for view in views for token in _opening(view))
-        return cls(*pair, _longest_first(shared), _longest_first(calls), lead, results, opened)
+        after = {pair for view in views for pair in _after_answers(view)}
+        tokens = {token for _, token in after}
+        # What begins the text after an answer, whoever speaks next, closes the answer: it is no role's header.
+        common = tokens.pop() if len(tokens) == 1 and len(after) > 1 else ""
+        return cls(*pair, _longest_first(shared), _longest_first(calls), lead, results, common)
 
     def bare(self, text: str) -> str:
         """Return a render that ends in an assistant turn without the extra text."""
@@ -85,9 +88,9 @@ class Closings:
                 return gap[: len(gap) - len(rest)] + closing.lstrip()
         if self.lead is not None and gap.endswith(self.lead):
             return gap.removesuffix(self.lead).rstrip()
-        tokens = bracketed(rest)
-        closed = len(tokens) > 1 and rest.startswith(tokens[0]) and tokens[0] not in self.opening
-        return gap[: len(gap) - len(rest)] + tokens[0] if closed else None
+        if self.common and rest.startswith(self.common):
+            return gap[: len(gap) - len(rest)] + self.common
+        return None
 
 
 def _longest_first(texts: set[str]) -> tuple[str, ...]:
@@ -115,12 +118,16 @@ def _said_lasts(view: View) -> list[int]:
     return [turn for turn in view.probe.assistant if _said_last(view, turn)]
 
 
-def _opening(view: View) -> list[str]:
-    """Bracketed tokens before a question that opens a conversation."""
+def _after_answers(view: View) -> Iterator[tuple[str, str]]:
+    """The role that speaks after a plain answer, and the bracketed token, if any, that comes first."""
     full = view.full
-    place = view.located(full)[0] if full else None
-    asked = view.probe.turns[0].role == "user" and not view.probe.options
-    return bracketed(full[: place[0]]) if full and place and asked else []
+    places = view.located(full) if full else []
+    for turn in _said_lasts(view):
+        place, after = (places[turn], places[turn + 1]) if turn + 1 < len(places) else (None, None)
+        if full and place and after:
+            gap = full[place[1] : after[0]].lstrip()
+            first = bracketed(gap)[:1]
+            yield view.probe.turns[turn + 1].role, first[0] if first and gap.startswith(first[0]) else ""
 
 
 def _plain(view: View, appended: Sequence[str]) -> Iterable[tuple[str, str]]:
