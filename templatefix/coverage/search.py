@@ -108,7 +108,7 @@ def _said(base: Probe, label: str, content: Callable[[str], str | None]) -> Prob
     messages: list[Message] = []
     turns: list[Turn] = []
     for message, turn in zip(base.messages, base.turns, strict=True):
-        old = message["content"]
+        old = message.get("content")
         if turn.role == "assistant" and isinstance(old, str):
             new = content(old)
             kept = tuple(text for text in turn.texts if text not in old or text in str(new))

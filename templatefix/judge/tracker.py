@@ -9,7 +9,6 @@ from typing import Any
 from templatefix.errors import RenderError
 from templatefix.model import Rendered, Span
 from templatefix.probes import Probe
-from templatefix.render import normal
 
 
 def tracked(source: str, probe: Probe, variables: Mapping[str, Any]) -> Rendered:
@@ -33,7 +32,7 @@ def tracked(source: str, probe: Probe, variables: Mapping[str, Any]) -> Rendered
     logger.setLevel(logging.ERROR)  # its warning about missing markers is our finding
     try:
         texts, spans = render_jinja_template(
-            [[normal(message) for message in probe.messages]],
+            [list(probe.messages)],
             chat_template=source,
             return_assistant_tokens_mask=True,
             **{**probe.arguments, **variables},

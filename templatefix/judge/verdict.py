@@ -130,7 +130,8 @@ class _Court:
             prompted = _try(lambda: self.after.render(probe.messages, **prompt))
             if not isinstance(prompted, str):
                 yield claims.prompt_unmarked(probe.name, rendered, prompted)
-        if self.tokenizer is not None:
+        # `apply_chat_template` hands no key on whose value is `None`.
+        if self.tokenizer is not None and not any(None in each.values() for each in probe.messages):
             from templatefix.judge.tokens import token_checks
 
             true = replace(rendered, spans=tuple(merged(rendered.spans)), lines=())

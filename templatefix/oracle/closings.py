@@ -111,7 +111,7 @@ def _said_last(view: View, turn: int) -> bool:
     """Whether a message is plain and ends with a text of its own."""
     message, texts = view.probe.messages[turn], view.probe.turns[turn].texts
     plain = set(message) <= {"role", "content", "reasoning_content", "reasoning", "thinking"}
-    return plain and bool(texts) and str(message["content"]).endswith(texts[-1])
+    return plain and bool(texts) and str(message.get("content")).endswith(texts[-1])
 
 
 def _said_lasts(view: View) -> list[int]:

@@ -40,12 +40,12 @@ def _headless(
     view: View, turn: int, window: str, start: int, headers: Headers, closings: Closings
 ) -> frozenset[int]:
     """Where a turn starts that says one text, with nothing before it but the end of the turn before."""
-    parts = isinstance(view.probe.messages[turn]["content"], list)
+    parts = isinstance(view.probe.messages[turn].get("content"), list)
     if not view.plain(turn, parts=parts):
         return frozenset()
     nothing = not window.strip() or window.strip() == closings.terminator.strip()
     opens = turn == 0 and headers.none
-    content = str(view.probe.messages[turn]["content"])
+    content = str(view.probe.messages[turn].get("content"))
     padded = not closings.terminator or headers.none or content[:1].isspace()
     blank = len(window) - len(window.rstrip()) if padded else 0
     return frozenset(range(start - blank, start + 1)) if nothing or opens else frozenset()

@@ -162,7 +162,7 @@ class View:
 
     def padding(self, turn: int) -> str:
         """The whitespace with which a message's content begins."""
-        content = self.probe.messages[turn]["content"]
+        content = self.probe.messages[turn].get("content")
         return content[: len(content) - len(content.lstrip())] if isinstance(content, str) else ""
 
     def plain(self, turn: int, *, parts: bool = False) -> bool:
@@ -173,7 +173,7 @@ class View:
             parts (`bool`): Take a message of one text part for plain, rather than one of a text.
         """
         message, texts = self.probe.messages[turn], self.probe.turns[turn].texts
-        content = message["content"]
+        content = message.get("content")
         if parts and isinstance(content, list) and len(content) == 1:
             content = content[0].get("text")
         return (
@@ -195,7 +195,8 @@ class View:
         places: list[Place | None] = []
         for message, turn in zip(self.probe.messages, self.probe.turns, strict=True):
             found = pieces(text, turn.texts)
-            content = message["content"].strip() if isinstance(message["content"], str) else ""
+            said = message.get("content")
+            content = said.strip() if isinstance(said, str) else ""
             if found and content and text.count(content) == 1:  # more than the unique texts in it is its own
                 at = text.find(content)
                 found = [(min(at, found[0][0]), max(at + len(content), found[-1][1]))]

@@ -14,6 +14,7 @@ def calls(
     *,
     count: int = 1,
     content: str | list[dict[str, str]] | None = "",
+    absent: bool = False,
     as_json: bool = False,
     reasoning: bool = False,
     rich: bool = False,
@@ -25,6 +26,7 @@ def calls(
         number (`int`): Makes its texts unique.
         count (`int`): How many calls.
         content (`str` or `list[dict]`, *optional*): What it says besides.
+        absent (`bool`): Whether the message has no content, not even `None`, as transformers 5 hands it on.
         as_json (`bool`): Whether arguments are a JSON string.
         reasoning (`bool`): Whether it reasons too.
         rich (`bool`): Whether the calls have several arguments, of all types.
@@ -38,6 +40,8 @@ def calls(
         function = {"name": name, "arguments": json.dumps(arguments) if as_json else arguments}
         made.append({"type": "function", "id": f"call{number}{index:04d}", "function": function})
     message: Message = {"role": "assistant", "content": content, "tool_calls": made}
+    if absent:
+        del message["content"]
     notes = [_note(place) for place in places] if rich else []
     own = [part["text"] for part in content] if isinstance(content, list) else [content] if content else []
     said = (*([thought(number)] if reasoning else []), *own)

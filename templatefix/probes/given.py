@@ -30,6 +30,8 @@ def given(
         options (`Mapping`, *optional*): Template variables such as `enable_thinking`.
         name (`str`): A name for people.
     """
+    # As transformers does: a key without a value is no key.
+    messages = [{key: value for key, value in message.items() if value is not None} for message in messages]
     texts = [list(dict.fromkeys(_texts(message))) for message in messages]
     counts = Counter(text for each in texts for text in each)
     turns = tuple(

@@ -72,6 +72,10 @@ def _tools() -> Iterator[Probe]:
         name = _called("tool call", as_json, content, reasoning)
         call = calls(1, content=content, as_json=as_json, reasoning=reasoning)
         yield probe(name, ask, call, result(1), final, *more, **_TOOL)
+    for as_json, reasoning in product((False, True), (False, True)):
+        name = f"{_called('tool call', as_json, None, reasoning)}, not even null"
+        call = calls(1, absent=True, as_json=as_json, reasoning=reasoning)
+        yield probe(name, ask, call, result(1), final, *more, **_TOOL)
     for count, as_json, content in product((2, 3), (False, True), ("", None, looking)):
         name = _called("parallel calls" if count == 2 else "three calls", as_json, content)
         call = calls(1, count=count, content=content, as_json=as_json)

@@ -181,5 +181,7 @@ def give(
     used: list[str] = []
     texts = (f"Larkspur{label}x{index} for {path[0][::-1]}{index}." for index in range(100))
     value = schema.fill(path, texts, used, flat=flat)
-    kept = tuple(text for text in turn.texts if path[0] != "content" or text not in str(message["content"]))
+    kept = tuple(
+        text for text in turn.texts if path[0] != "content" or text not in str(message.get("content"))
+    )
     return {**message, path[0]: value}, Turn(turn.role, (*used, *kept))

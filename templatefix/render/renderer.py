@@ -130,16 +130,15 @@ def _through(name: str, value: Any) -> Any:
 
 
 def normal(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of `message` as the template gets it: reasoning under all its names, and nothing that is `None`.
+    """Return a copy of `message` with reasoning under all its names, as `_alias_reasoning_fields` of transformers does.
 
-    As `_normalize_chat_messages` and `_alias_reasoning_fields` of transformers do.
+    What it drops besides, keys whose value is `None`, is dropped from users' conversations where they are read.
     """
-    message = {key: value for key, value in message.items() if value is not None}
     names = ("reasoning_content", "thinking", "reasoning")
-    reasoning = next((message[name] for name in names if name in message), None)
-    return (
-        message if reasoning is None else {"thinking": reasoning, **message, "reasoning_content": reasoning}
-    )
+    reasoning = next((message[name] for name in names if message.get(name) is not None), None)
+    if reasoning is None:
+        return dict(message)
+    return {"thinking": reasoning, **message, "reasoning_content": reasoning}
 
 
 _MARK = re.compile(f"{OPEN}(\\d+){LINE}|{OPEN}|{LINE}|{CLOSE}")
