@@ -51,7 +51,9 @@ def target(case: Case) -> list[Template]:
 def found(rule: Rule, case: Case) -> list[Finding]:
     templates = target(case)
     return [
-        each for each in rules.check(templates) if each.rule == rule.name and each.template is templates[0]
+        each
+        for each in rules.check(templates, render=rule.renders)
+        if each.rule == rule.name and each.template is templates[0]
     ]
 
 
