@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from templatefix.rules.rule import Case
+
 SAID = "(m.content or '')"
 HEADER = "    {{- '<|assistant|>' }}\n"
 MARKED = f"    {{%- generation %}}\n    {{{{- {SAID} + '<|end|>' }}}}\n    {{%- endgeneration %}}\n"
@@ -27,3 +29,5 @@ RIGHT = chat(HEADER + MARKED)
 """Marked as it should be."""
 PLAIN = chat(f"    {{{{- '<|assistant|>' + {SAID} + '<|end|>' }}}}\n")
 """The same without markers."""
+RIGHT_OR_PLAIN = (Case(RIGHT), Case(PLAIN))
+"""What is good in the eyes of most rules."""

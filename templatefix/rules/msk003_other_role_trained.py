@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from templatefix.model import Severity
-from templatefix.rules.examples import PLAIN, PROMPT, RIGHT, SAID
+from templatefix.rules.examples import PROMPT, RIGHT_OR_PLAIN, SAID
 from templatefix.rules.masks import wrong
 from templatefix.rules.rule import Case, Cases, Hit, Rule, Subject
 
@@ -40,10 +40,7 @@ RULE = Rule(
     Severity.ERROR,
     cure="Let the marker cover what the assistant says, and nothing of another role.",
     cases=Cases(
-        good=(
-            Case(RIGHT),
-            Case(PLAIN),
-        ),
+        good=RIGHT_OR_PLAIN,
         bad=(Case(_ALL, underlined=("{%- generation %}",)),),
     ),
     check=check,

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from templatefix.model import Severity
-from templatefix.rules.examples import HEADER, MARKED, PLAIN, RIGHT, chat
+from templatefix.rules.examples import HEADER, MARKED, RIGHT_OR_PLAIN, chat
 from templatefix.rules.masks import wrong
 from templatefix.rules.rule import Case, Cases, Hit, Rule, Subject
 
@@ -40,10 +40,7 @@ RULE = Rule(
     Severity.ERROR,
     cure="Extend the marker over the tool calls.",
     cases=Cases(
-        good=(
-            Case(RIGHT),
-            Case(PLAIN),
-        ),
+        good=RIGHT_OR_PLAIN,
         bad=(Case(chat(HEADER + _CALLS + MARKED), underlined=("{%- generation %}",)),),
     ),
     check=check,

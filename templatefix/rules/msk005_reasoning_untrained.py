@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from templatefix.model import Severity
-from templatefix.rules.examples import HEADER, MARKED, PLAIN, RIGHT, chat
+from templatefix.rules.examples import HEADER, MARKED, RIGHT_OR_PLAIN, chat
 from templatefix.rules.masks import wrong
 from templatefix.rules.rule import Case, Cases, Hit, Rule, Subject
 
@@ -42,10 +42,7 @@ RULE = Rule(
     Severity.WARNING,
     cure="Begin the marker before the reasoning, unless only answers are to be trained.",
     cases=Cases(
-        good=(
-            Case(RIGHT),
-            Case(PLAIN),
-        ),
+        good=RIGHT_OR_PLAIN,
         bad=(Case(chat(HEADER + _THOUGHT + MARKED), underlined=("{%- generation %}",)),),
     ),
     check=check,

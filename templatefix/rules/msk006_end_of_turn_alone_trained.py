@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from templatefix.model import Severity
-from templatefix.rules.examples import HEADER, PLAIN, RIGHT, SAID, chat
+from templatefix.rules.examples import HEADER, RIGHT_OR_PLAIN, SAID, chat
 from templatefix.rules.masks import wrong
 from templatefix.rules.rule import Case, Cases, Hit, Rule, Subject
 
@@ -41,10 +41,7 @@ RULE = Rule(
     Severity.ERROR,
     cure="Begin the marker right after the header, before what the assistant says.",
     cases=Cases(
-        good=(
-            Case(RIGHT),
-            Case(PLAIN),
-        ),
+        good=RIGHT_OR_PLAIN,
         bad=(Case(_STOPS, underlined=("{%- generation %}",)),),
     ),
     check=check,

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from templatefix.model import Severity
-from templatefix.rules.examples import MARKED, PLAIN, RIGHT, chat
+from templatefix.rules.examples import MARKED, RIGHT_OR_PLAIN, chat
 from templatefix.rules.masks import wrong
 from templatefix.rules.rule import Case, Cases, Hit, Rule, Subject
 
@@ -36,10 +36,7 @@ RULE = Rule(
     Severity.ERROR,
     cure="Begin the marker right after what `add_generation_prompt` prints.",
     cases=Cases(
-        good=(
-            Case(RIGHT),
-            Case(PLAIN),
-        ),
+        good=RIGHT_OR_PLAIN,
         bad=(Case(chat("    {{- '<|assistant|><answer>' }}\n" + MARKED), underlined=("{%- generation %}",)),),
     ),
     check=check,

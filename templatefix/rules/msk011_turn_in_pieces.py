@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from templatefix.model import Severity
-from templatefix.rules.examples import HEADER, PLAIN, RIGHT, SAID, chat
+from templatefix.rules.examples import HEADER, RIGHT_OR_PLAIN, SAID, chat
 from templatefix.rules.masks import wrong
 from templatefix.rules.rule import Case, Cases, Hit, Rule, Subject
 
@@ -39,10 +39,7 @@ RULE = Rule(
     Severity.ERROR,
     cure="Join the markers of one turn into one.",
     cases=Cases(
-        good=(
-            Case(RIGHT),
-            Case(PLAIN),
-        ),
+        good=RIGHT_OR_PLAIN,
         bad=(Case(_PIECES, underlined=("{%- generation %}",)),),
     ),
     check=check,

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from templatefix.model import Severity
-from templatefix.rules.examples import PLAIN, RIGHT
+from templatefix.rules.examples import PLAIN, RIGHT_OR_PLAIN
 from templatefix.rules.masks import wrong
 from templatefix.rules.rule import Case, Cases, Hit, Rule, Subject
 
@@ -41,10 +41,7 @@ RULE = Rule(
     Severity.ERROR,
     cure="Take the generation prompt out of the marker.",
     cases=Cases(
-        good=(
-            Case(RIGHT),
-            Case(PLAIN),
-        ),
+        good=RIGHT_OR_PLAIN,
         bad=(Case(_OPENS, underlined=("{%- generation %}",)),),
     ),
     check=check,

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from templatefix.model import Policy, Severity
-from templatefix.rules.examples import HEADER, MARKED, PLAIN, RIGHT, SAID, chat
+from templatefix.rules.examples import HEADER, MARKED, RIGHT_OR_PLAIN, SAID, chat
 from templatefix.rules.masks import blamed, hits
 from templatefix.rules.rule import Case, Cases, Hit, Rule, Subject
 from templatefix.rules.trial import tried
@@ -48,10 +48,7 @@ RULE = Rule(
     Severity.INFO,
     cure="Leave it, or begin the marker after the prefill if inference always prepends it.",
     cases=Cases(
-        good=(
-            Case(RIGHT),
-            Case(PLAIN),
-        ),
+        good=RIGHT_OR_PLAIN,
         bad=(Case(_THINKS, underlined=("{%- generation %}",)),),
     ),
     check=check,

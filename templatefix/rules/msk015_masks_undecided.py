@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from templatefix.model import Severity
-from templatefix.rules.examples import HEADER, MARKED, PLAIN, RIGHT, chat
+from templatefix.rules.examples import HEADER, MARKED, RIGHT_OR_PLAIN, chat
 from templatefix.rules.masks import nothing_rendered, undecided
 from templatefix.rules.rule import Case, Cases, Hit, Rule, Subject
 
@@ -42,10 +42,7 @@ RULE = Rule(
     Severity.WARNING,
     cure="Read `templatefix verify`, and look at the masks of your own conversations.",
     cases=Cases(
-        good=(
-            Case(RIGHT),
-            Case(PLAIN),
-        ),
+        good=RIGHT_OR_PLAIN,
         bad=(
             Case(
                 _RARE,

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from templatefix.model import Severity
-from templatefix.rules.examples import HEADER, MARKED, PLAIN, RIGHT, SAID, chat
+from templatefix.rules.examples import HEADER, MARKED, RIGHT_OR_PLAIN, SAID, chat
 from templatefix.rules.masks import noted
 from templatefix.rules.rule import Case, Cases, Hit, Rule, Subject
 
@@ -42,10 +42,7 @@ RULE = Rule(
     Severity.INFO,
     cure="Look at the branch, and at the mask of a conversation that reaches it.",
     cases=Cases(
-        good=(
-            Case(RIGHT),
-            Case(PLAIN),
-        ),
+        good=RIGHT_OR_PLAIN,
         bad=(Case(_RARE, underlined=("{% generation %}",)),),
     ),
     check=check,

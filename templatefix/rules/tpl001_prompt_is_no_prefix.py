@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from templatefix.model import Claim, Severity
-from templatefix.rules.examples import HEADER, MARKED, PLAIN, RIGHT, chat
+from templatefix.rules.examples import HEADER, MARKED, RIGHT_OR_PLAIN, chat
 from templatefix.rules.masks import of_template
 from templatefix.rules.rule import Case, Cases, Hit, Rule, Subject
 
@@ -36,10 +36,7 @@ RULE = Rule(
     Severity.INFO,
     cure="Let the generation prompt print what the assistant's turns begin with.",
     cases=Cases(
-        good=(
-            Case(RIGHT),
-            Case(PLAIN),
-        ),
+        good=RIGHT_OR_PLAIN,
         bad=(
             Case(
                 chat(HEADER + MARKED, prompt="{{- '<|assistant|><answer>' }}"),

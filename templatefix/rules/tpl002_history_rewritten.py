@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from templatefix.model import Claim, Severity
-from templatefix.rules.examples import HEADER, PLAIN, RIGHT, SAID, chat
+from templatefix.rules.examples import HEADER, RIGHT_OR_PLAIN, SAID, chat
 from templatefix.rules.masks import of_template
 from templatefix.rules.rule import Case, Cases, Hit, Rule, Subject
 
@@ -46,10 +46,7 @@ RULE = Rule(
     Severity.INFO,
     cure="Train on one turn a row, or on a template that leaves past turns as they were.",
     cases=Cases(
-        good=(
-            Case(RIGHT),
-            Case(PLAIN),
-        ),
+        good=RIGHT_OR_PLAIN,
         bad=(Case(_FORGETS, underlined=("{%- for m in messages %}",)),),
     ),
     check=check,

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from templatefix.model import Severity
-from templatefix.rules.examples import PLAIN, RIGHT, chat
+from templatefix.rules.examples import RIGHT_OR_PLAIN, chat
 from templatefix.rules.loop import message_loop
 from templatefix.rules.masks import noted
 from templatefix.rules.rule import Case, Cases, Hit, Rule, Subject
@@ -35,10 +35,7 @@ RULE = Rule(
     Severity.ERROR,
     cure="Print the assistant's content, in the form in which your messages hold it.",
     cases=Cases(
-        good=(
-            Case(RIGHT),
-            Case(PLAIN),
-        ),
+        good=RIGHT_OR_PLAIN,
         bad=(Case(chat("    {{- '<|assistant|><|end|>' }}\n"), underlined=("{%- for m in messages %}",)),),
     ),
     check=check,

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from templatefix.model import Severity
-from templatefix.rules.examples import PLAIN, RIGHT
+from templatefix.rules.examples import RIGHT, RIGHT_OR_PLAIN
 from templatefix.rules.loop import message_loop
 from templatefix.rules.masks import noted
 from templatefix.rules.rule import Case, Cases, Hit, Rule, Subject
@@ -37,10 +37,7 @@ RULE = Rule(
     Severity.WARNING,
     cure="Print an end-of-turn token after each assistant's turn, inside the marker.",
     cases=Cases(
-        good=(
-            Case(RIGHT),
-            Case(PLAIN),
-        ),
+        good=RIGHT_OR_PLAIN,
         bad=(Case(_OPEN, underlined=("{%- for m in messages %}",)),),
     ),
     check=check,

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from jinja2 import nodes
 
 from templatefix.model import Severity, Span
-from templatefix.rules.examples import HEADER, MARKED, PLAIN, RIGHT, chat
+from templatefix.rules.examples import HEADER, MARKED, RIGHT_OR_PLAIN, chat
 from templatefix.rules.masks import noted
 from templatefix.rules.rule import Case, Cases, Hit, Rule, Subject
 from templatefix.syntax import span_of, walk
@@ -42,10 +42,7 @@ RULE = Rule(
     Severity.INFO,
     cure="Pass a fixed date where the template takes one, or render the dataset once.",
     cases=Cases(
-        good=(
-            Case(RIGHT),
-            Case(PLAIN),
-        ),
+        good=RIGHT_OR_PLAIN,
         bad=(Case(chat(HEADER + MARKED, before=_DATE), underlined=("strftime_now",)),),
     ),
     check=check,

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from templatefix.model import Severity
-from templatefix.rules.examples import HEADER, MARKED, PLAIN, RIGHT, chat
+from templatefix.rules.examples import HEADER, MARKED, RIGHT_OR_PLAIN, chat
 from templatefix.rules.loop import message_loop
 from templatefix.rules.masks import nothing_rendered, shortened, undecided
 from templatefix.rules.rule import Case, Cases, Hit, Rule, Subject
@@ -38,10 +38,7 @@ RULE = Rule(
     Severity.ERROR,
     cure="Pass what the template asks for, or take the test out of it.",
     cases=Cases(
-        good=(
-            Case(RIGHT),
-            Case(PLAIN),
-        ),
+        good=RIGHT_OR_PLAIN,
         bad=(
             Case(
                 chat(HEADER + MARKED, before="{{- messages[0].speaker.name }}\n"),

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from templatefix.model import Severity
-from templatefix.rules.examples import HEADER, PLAIN, RIGHT, SAID, chat
+from templatefix.rules.examples import HEADER, RIGHT_OR_PLAIN, SAID, chat
 from templatefix.rules.loop import message_loop
 from templatefix.rules.masks import noted
 from templatefix.rules.rule import Case, Cases, Hit, Rule, Subject
@@ -45,10 +45,7 @@ RULE = Rule(
     Severity.INFO,
     cure="Mark the pieces of the turn one by one, and leave the result out.",
     cases=Cases(
-        good=(
-            Case(RIGHT),
-            Case(PLAIN),
-        ),
+        good=RIGHT_OR_PLAIN,
         bad=(Case(_INSIDE, underlined=("{%- for m in messages %}",)),),
     ),
     check=check,
