@@ -25,6 +25,8 @@ _ODD = (
     "texts that quote the template",
 )
 """Probes on which hardly a template keeps to its own form."""
+_TOUCHING = ("two answers in a row", "two answers at the end")
+"""Probes on which a marked header joins one turn to the next."""
 
 
 def wrong(subject: Subject, fault: str, why: str) -> Iterator[Hit]:
@@ -63,6 +65,12 @@ def blamed(verdict: Verdict) -> list[Check]:
     def follows(check: Check) -> bool:
         beside = faults[check.probe]
         if whole and check.fault in _PARTS and "turn-unmarked" in beside:
+            return True
+        if (
+            check.fault == "text-after-turn-trained"
+            and check.probe in _TOUCHING
+            and "header-trained" in beside
+        ):
             return True
         return bool(beside & _FOLLOWS.get(check.fault, set()))
 
