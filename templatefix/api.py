@@ -26,11 +26,13 @@ def read(target: Target) -> tuple[Template, ...]:
     return sources.read(target)
 
 
-def audit(target: Target) -> Report:
-    """Find faults in the generation markers of every template of a target. Renders nothing.
+def audit(target: Target, *, render: bool = True) -> Report:
+    """Find faults in the markers, the masks and the text of every template of a target.
 
     Args:
         target: See [`read`].
+        render (`bool`): Render probe conversations, to see what the masks turn out to be. Without, only the source
+            is looked at.
 
     Returns:
         [`Report`]: The findings; `.ok` if none is an error or a warning.
@@ -42,7 +44,7 @@ def audit(target: Target) -> Report:
     from templatefix import rules
 
     templates = read(target)
-    return Report(templates, rules.check(templates))
+    return Report(templates, rules.check(templates, render=render), rendered=render)
 
 
 def verify(

@@ -172,10 +172,12 @@ class Report:
     Args:
         templates (`tuple[Template, ...]`): The templates that were read.
         findings (`tuple[Finding, ...]`): In order of template, line and code.
+        rendered (`bool`): Whether masks were looked at, and not the source alone.
     """
 
     templates: tuple[Template, ...]
     findings: tuple[Finding, ...]
+    rendered: bool = True
 
     @property
     def ok(self) -> bool:

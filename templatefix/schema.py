@@ -15,6 +15,7 @@ def report(value: Report) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "kind": "audit",
         "ok": value.ok,
+        "rendered": value.rendered,
         "templates": [template(each) for each in value.templates],
         "findings": [finding(each) for each in value.findings],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 import re
 import subprocess
@@ -15,11 +16,15 @@ from transformers.utils.chat_template_utils import render_jinja_template
 
 from templatefix import edits, rules
 from templatefix.errors import SyntaxProblem, UsageError
+from templatefix.judge import claims as judge_claims
+from templatefix.judge import exact as judge_exact
+from templatefix.judge import faults as judge_faults
+from templatefix.judge import notes as judge_notes
 from templatefix.model import Finding, Origin, Safety, Severity, Template
-from templatefix.rules import catalogue, markers
+from templatefix.rules import catalogue, examples, markers, trial
 from templatefix.rules.rule import Case, Rule
 
-from .conftest import corpus, package_folder
+from .conftest import corpus, fixture, package_folder
 
 CHAT = [
     {"role": "user", "content": "question"},
@@ -51,7 +56,9 @@ def target(case: Case) -> list[Template]:
 def found(rule: Rule, case: Case) -> list[Finding]:
     templates = target(case)
     return [
-        each for each in rules.check(templates) if each.rule == rule.name and each.template is templates[0]
+        each
+        for each in rules.check(templates, render=rule.renders)
+        if each.rule == rule.name and each.template is templates[0]
     ]
 
 
@@ -286,6 +293,71 @@ class TestUnbalanced:
         pair = [Template("{% generation %}{{ a }}", name="rag"), Template("{{ a }}")]
         assert [each.code for each in rules.check(pair)] == ["GEN008", "GEN001"]
         assert [each.code for each in rules.check(pair[::-1])] == ["GEN001", "GEN008"]
+
+
+class TestRendered:
+    """The rules that read the verdict."""
+
+    def names(self, module: Any, keys: str) -> set[str]:
+        return set(re.findall(rf'"({keys})"', inspect.getsource(module)))
+
+    def test_every_fault_and_note_has_a_rule(self) -> None:
+        modules = (judge_faults, judge_claims, judge_exact)
+        faults = {name for each in modules for name in self.names(each, r"[a-z]+(?:-[a-z]+)+")}
+        notes = set(re.findall(r'^        "([a-z-]+)": _', inspect.getsource(judge_notes), re.MULTILINE))
+        assert len(faults) >= 13 and len(notes) >= 7
+        names = {rule.name for rule in rules.ALL if rule.renders}
+        assert faults | notes <= names
+
+    def test_source_rules_alone_render_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("templatefix.rules.rule.tried", lambda *_: pytest.fail("judged"))
+        for rule in rules.ALL:
+            check(rule.cases.bad[0].source)
+        assert {rule.renders for rule in rules.ALL if rule.code.startswith("GEN")} == {False}
+
+    @pytest.mark.parametrize("name", ["wrong_markers", "hiding_markers", "buffered_markers"])
+    def test_one_finding_for_a_marker_and_rule(self, name: str) -> None:
+        findings = rules.check([Template(fixture(name))], render=True)
+        assert len({(each.code, each.span) for each in findings}) == len(findings)
+
+    def test_what_follows_from_another_fault_is_not_told(self) -> None:
+        findings = rules.check([Template(fixture("wrong_markers"))], render=True)
+        assert [each.code for each in findings if each.code.startswith("MSK")] == ["MSK001", "MSK002"]
+        (header, end) = (each for each in findings if each.code.startswith("MSK"))
+        assert header.span.of(fixture("wrong_markers")) == "{%- generation %}"
+        assert "On the probe 'one turn' (and " in header.message and "'<|bot|>\\n'" in header.message
+        assert "'<|stop|>'" in end.message
+
+    @pytest.mark.parametrize(
+        ("source", "words"),
+        [
+            ("{% generation %}{% for i in range(10**9) %}{% endfor %}{% endgeneration %}", "Range too big"),
+            ("{% generation %}{{ 'a' * 10**9 }}{% endgeneration %}", "more than 2,000,000 characters"),
+            ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "recurses too deeply"),
+            ("{{ raise_exception('a system prompt, please') }}", "a system prompt, please"),
+            ("{{ messages[0].speaker.name }}", "has no attribute 'speaker'"),
+            ("{{ " + "(" * 20 + "1 / 0" + ")" * 20 + " }}", "division by zero"),
+            ("{% generation %}a{% break %}{% endgeneration %}", "invalid Python"),
+        ],
+    )
+    def test_what_does_not_render_is_one_error(self, source: str, words: str) -> None:
+        findings = rules.check([Template(source)], render=True)
+        (error,) = (each for each in findings if not each.code.startswith("GEN"))
+        assert error.code == "TPL008" and words in error.message
+
+    def test_a_slow_template_is_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("templatefix.rules.trial._PATIENCE", 0.0)
+        codes = {each.code for each in rules.check([Template(examples.RIGHT)], render=True)}
+        assert codes == {"TPL008"}
+
+    def test_no_wrong_or_undecided_mask_is_silent(self) -> None:
+        marked = [name for name, source in corpus().items() if "endgeneration" in source]
+        for name in [*marked[::3], "trl/glm4moe_training"]:
+            template = Template(corpus()[name])
+            outcome = trial.tried(template.source, {}).outcome
+            findings = [each for each in rules.check([template], render=True) if each.code.startswith("MSK")]
+            loud = [each for each in findings if each.severity is not Severity.INFO]
+            assert bool(loud) == (outcome != "holds"), name
 
 
 class TestCheck:

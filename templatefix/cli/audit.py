@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from templatefix import api
 from templatefix.cli.exits import Exit
-from templatefix.cli.options import AsFormat, ExitZero, Format, Targets, color, ended, width
+from templatefix.cli.options import AsFormat, ExitZero, Format, Quiet, Targets, color, ended, hint, width
 from templatefix.model import Report
 
 
-def command(targets: Targets, form: AsFormat = Format.TEXT, exit_zero: ExitZero = False) -> Exit:
-    """Find faults in generation markers, without rendering anything."""
-    parts = [api.audit(target) for target in targets]
+def command(
+    targets: Targets,
+    static: Annotated[
+        bool, typer.Option("--static", help="Look at the source alone: render nothing, judge no mask.")
+    ] = False,
+    form: AsFormat = Format.TEXT,
+    quiet: Quiet = False,
+    exit_zero: ExitZero = False,
+) -> Exit:
+    """Find faults in generation markers, in the masks they make, and in the template itself."""
+    parts = [api.audit(target, render=not static) for target in targets]
     report = Report(
         tuple(template for part in parts for template in part.templates),
         tuple(finding for part in parts for finding in part.findings),
+        rendered=not static,
     )
     if form is Format.JSON:
         from templatefix.report import json_
@@ -23,4 +36,6 @@ def command(targets: Targets, form: AsFormat = Format.TEXT, exit_zero: ExitZero 
         from templatefix.report import text
 
         print(text.write(report, width=width(), color=color()), end="")
+    if static:
+        hint("masks were not looked at: --static renders nothing", quiet)
     return ended(Exit.FINE if report.ok else Exit.FOUND, exit_zero)

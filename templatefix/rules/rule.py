@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from templatefix.errors import SyntaxProblem
-from templatefix.model import Fix, Severity, Span, Template
+from templatefix.model import Fix, Severity, Span, Template, Verdict
 from templatefix.rules.markers import Marker, markers
+from templatefix.rules.trial import tried
 from templatefix.syntax import Source
 
 
@@ -37,6 +38,11 @@ class Subject:
     def markers(self) -> tuple[Marker, ...]:
         """The `{% generation %}` blocks of the tree, in source order."""
         return markers(self.source)
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """What the judge says of its masks and its text; undecided, with the reason, where it cannot be judged."""
+        return tried(self.text, self.template.variables)
 
     def line(self, offset: int) -> int:
         """The 1-based line of a character offset."""
@@ -127,6 +133,7 @@ class Rule:
         cases (`Cases`): Examples, which are its tests.
         check (`Callable`): Yields hits for a template that parses.
         check_broken (`Callable`): Yields hits for a template that does not parse.
+        renders (`bool`): Whether it asks for the verdict, so that the template is rendered.
     """
 
     code: str
@@ -136,6 +143,7 @@ class Rule:
     cases: Cases
     check: Callable[[Subject], Iterable[Hit]] = _silent
     check_broken: Callable[[Broken], Iterable[Hit]] = _silent
+    renders: bool = False
 
     @property
     def documentation(self) -> str:

@@ -14,11 +14,12 @@ from templatefix.syntax import parse
 from templatefix.syntax.located import position
 
 
-def check(templates: Sequence[Template]) -> tuple[Finding, ...]:
+def check(templates: Sequence[Template], *, render: bool = False) -> tuple[Finding, ...]:
     """Run every rule over every template.
 
     Args:
         templates (`Sequence[Template]`): All templates of one target, so that its variants can be compared.
+        render (`bool`): Run the rules that render probe conversations too; without, those over the source alone.
 
     Returns:
         `tuple[Finding, ...]`: In order of template, line and code.
@@ -36,7 +37,7 @@ def check(templates: Sequence[Template]) -> tuple[Finding, ...]:
                 raise each.problem
         else:
             others = tuple(other for other in subjects if _variants(each.template, other.template))
-            found = list(_parsed(replace(each, siblings=others)))
+            found = list(_parsed(replace(each, siblings=others), render))
         findings += sorted(found, key=lambda finding: (finding.line, finding.code, finding.column))
     return tuple(findings)
 
@@ -53,8 +54,10 @@ def _variants(one: Template, other: Template) -> bool:
     return one is not other and (one.name != other.name or not (one.effective and other.effective))
 
 
-def _parsed(subject: Subject) -> Iterator[Finding]:
+def _parsed(subject: Subject, render: bool) -> Iterator[Finding]:
     for rule in ALL:
+        if rule.renders and not render:
+            continue
         try:
             yield from _findings(rule, subject.template, subject.text, rule.check(subject))
         except RecursionError:  # a chain of a thousand operators, which no parser stack limits
