@@ -115,7 +115,9 @@ def test_breaking_it_on_purpose(run: Run, branches: Path) -> None:
     code, out, err = run("fix", branches)
     assert code == 0
     assert "patched" in err
-    assert "-        {%- generation %}" in out and "+        {%- generation %}" in out
+    branches.write_text(broken)
+    run("fix", "--in-place", branches)
+    assert run("verify", branches)[0] == 0
 
 
 def test_json_changes_one_line(run: Run, tmp_path: Path) -> None:
