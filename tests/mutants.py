@@ -1,0 +1,316 @@
+"""Mutation test of the judge: what it says of right templates, and of mutants of them.
+
+`python -m tests.mutants [--most N] [WORD ...]` runs all mutants, or N drawn by the template's name, of all templates
+whose name holds one of the words.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from templatefix.coverage import reaching
+from templatefix.errors import RenderError, SyntaxProblem, TemplateFixError
+from templatefix.fixing import fix
+from templatefix.judge import judge
+from templatefix.judge.claims import merged
+from templatefix.judge.tracker import tracked
+from templatefix.model import DEFAULT_POLICY, Policy, Rendered, Span, Template, Verdict
+from templatefix.probes import PLACEHOLDERS, Probe, switches
+from templatefix.render import Renderer
+from templatefix.stripping import strip
+from templatefix.syntax import is_generation, parse, walk
+from tests.conftest import FIXTURES, corpus
+from tests.mutation import Mutant, mutants
+
+POLICIES = (
+    DEFAULT_POLICY,
+    Policy(whitespace="allowed"),
+    Policy(header="included"),
+    Policy(header="included", whitespace="allowed"),
+)
+"""Policies to judge TRL's own templates under, the strictest first; all allow a prefill on either side."""
+
+_MERGED = "judge: under an included header, the spans of two answers in a row touch, and it wants them apart"
+_QUOTED = (
+    "judge: the template drops what stands before a quoted </think>, and it takes the rest for another's text"
+)
+NOT_RIGHT = {
+    "trl/deepseek_r1_distill_training": _MERGED,
+    "trl/deepseekv3_training": _MERGED,
+    "trl/diffusion_gemma_training": "turns that are tool calls are not marked",
+    "trl/glm4moe_training": "undecided: a turn before a system message ends otherwise than the last",
+    "trl/gptoss_training": _MERGED,
+    "trl/muse_glimmer_training": _MERGED,
+    "trl/nemotron_3_5_lightning_training": _QUOTED,
+    "trl/nemotron_3_nano_training": _QUOTED,
+    "trl/nemotron_3_super_training": _QUOTED,
+    "trl/nemotron_3_ultra_training": _QUOTED,
+    "trl/phi3_5_training": "the eos token after the loop, a second end of turn, is marked",
+    "trl/phi3_training": "the eos token after the loop, a second end of turn, is marked",
+    "trl/qwen2_5_training": "the header's newline is marked",
+}
+"""TRL's own templates that hold under no policy, and why: a name leaves this when judge or template learns better."""
+
+KNOWN = {("own/eos_after_loop", "mark an output", 5)}
+"""Mutants that survive today: the generation prompt stands in place of an end of turn, so its mark is not seen."""
+
+Fate = Literal[
+    "killed", "undecided", "survived", "equivalent", "allowed", "false alarm", "other text", "invalid"
+]
+"""What became of a mutant.
+
+- `killed`, `undecided`, `survived`: its mask is wrong, and the judge says `fails`, `undecided` or `holds`;
+- `equivalent`: on every probe it has the original's spans, and transformers tracks those;
+- `allowed`: its spans differ only where the policy lets both stand, see `Subject.allowed`;
+- `false alarm`: it is one of these two, and the judge says `fails`;
+- `other text`: it prints another text on some probe, which SAME_TEXT refutes whatever the mask;
+- `invalid`: it does not compile.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One render: the text and the spans, or `None` where the template raises."""
+
+    text: str | None
+    spans: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A right template.
+
+    Args:
+        name (`str`): Its name.
+        source (`str`): The template with markers.
+        original (`str`): The template without.
+        policy (`Policy`): The policy under which it is right.
+    """
+
+    name: str
+    source: str
+    original: str
+    policy: Policy = DEFAULT_POLICY
+
+    @cached_property
+    def probes(self) -> tuple[Probe, ...]:
+        """The probes that reach every output of the original."""
+        return reaching(parse(self.original))[0]
+
+    @cached_property
+    def shots(self) -> dict[tuple[str, bool], Shot]:
+        """What the right template prints and marks."""
+        return dict(self.shoot(self.source))
+
+    @cached_property
+    def plain(self) -> Renderer:
+        """The template without markers."""
+        return Renderer(self.original, PLACEHOLDERS)
+
+    def judged(self, source: str, *, track: bool = True) -> Verdict:
+        """Judge the template or a mutant of it."""
+        return judge(source, original=self.original, probes=self.probes, policy=self.policy, track=track)
+
+    def shoot(self, source: str) -> Iterator[tuple[tuple[str, bool], Shot]]:
+        """Render every probe, and with a generation prompt too where an answer is due."""
+        renderer = Renderer(source, PLACEHOLDERS)
+        for probe in self.probes:
+            for prompt in (False, True) if probe.turns[-1].role != "assistant" else (False,):
+                options = {**probe.arguments, "add_generation_prompt": prompt}
+                try:
+                    rendered = renderer.render(probe.messages, **options)
+                    yield (probe.name, prompt), Shot(rendered.text, _spans(rendered))
+                except RenderError:
+                    yield (probe.name, prompt), Shot(None)
+
+    def fate(self, mutant: Mutant) -> tuple[Fate, str]:
+        """Return what became of a mutant, and a probe on which its mask differs."""
+        try:
+            found = self._changed(mutant.source)
+        except SyntaxProblem:
+            return "invalid", ""
+        if found is None:
+            return "other text", ""
+        wrong = [key for key, shot in found.items() if not self.allowed(key, shot)]
+        miscounted = "" if found else self._miscounted(mutant.source)
+        if not wrong and not miscounted:
+            refuted = self.judged(mutant.source).outcome == "fails"
+            kind: Fate = "allowed" if found else "equivalent"
+            return ("false alarm", kind) if refuted else (kind, "")
+        where = miscounted or f"{wrong[0][0]}{', prompted' * wrong[0][1]}"
+        # The true spans alone must do, unless only transformers' own count is wrong.
+        outcome = self.judged(mutant.source, track=bool(miscounted)).outcome
+        fates: dict[str, Fate] = {"fails": "killed", "undecided": "undecided", "holds": "survived"}
+        return fates[outcome], where
+
+    def _changed(self, source: str) -> dict[tuple[str, bool], Shot] | None:
+        """Renders whose spans differ; `None` if a text does."""
+        changed: dict[tuple[str, bool], Shot] = {}
+        for key, shot in self.shoot(source):
+            if shot.text != self.shots[key].text:
+                return None
+            if shot.spans != self.shots[key].spans:
+                changed[key] = shot
+        return changed
+
+    def _miscounted(self, source: str) -> str:
+        """The first probe on which transformers tracks other spans than the true ones."""
+        for probe in self.probes:
+            shot = self.shots[probe.name, False]
+            if shot.text is None:
+                continue
+            try:
+                theirs = tracked(source, probe, PLACEHOLDERS)
+            except RenderError:
+                return probe.name
+            if theirs.text == shot.text and _spans(theirs) != shot.spans:
+                return probe.name
+        return ""
+
+    def allowed(self, key: tuple[str, bool], shot: Shot) -> bool:
+        """Whether the spans of a render differ only where the policy lets both stand.
+
+        As many spans as the original's, one for one; two ends may differ by whitespace alone where the policy allows
+        whitespace, and two starts by a prefill: text that some setting of the thinking switch prepends to that very
+        turn, and another does not. That is asked of the template without markers, not of the oracle.
+        """
+        own, text = self.shots[key], shot.text or ""
+        if len(own.spans) != len(shot.spans):
+            return False
+        prefills = [
+            (sorted((one.start, two.start)), sorted((one.end, two.end)))
+            for one, two in zip(own.spans, shot.spans, strict=True)
+        ]
+        probe = next(each for each in self.probes if each.name == key[0])
+        return all(
+            (low == high or self._prefill(probe, text, low, high))
+            and (left == right or (self.policy.whitespace == "allowed" and not text[left:right].strip()))
+            for (low, high), (left, right) in prefills
+        )
+
+    def _prefill(self, probe: Probe, text: str, low: int, high: int) -> bool:
+        if self.policy.prefill != "either":
+            return False
+        for turn in probe.assistant:
+            prompts = self._prompts(probe, turn)
+            if any(
+                text[:high].endswith(long) and long == short + text[low:high]
+                for long in prompts
+                for short in prompts
+            ):
+                return True
+        return False
+
+    def _prompts(self, probe: Probe, turn: int) -> set[str]:
+        """What inference prepends to a turn, one for each setting of the thinking switch."""
+        found = set()
+        for options in switches(probe):
+            chosen = {**probe.arguments, **options}
+            try:
+                base = self.plain.render(probe.messages[:turn], **chosen).text
+                prompt = self.plain.render(probe.messages[:turn], **chosen, add_generation_prompt=True).text
+            except RenderError:
+                continue
+            if prompt.startswith(base) and prompt != base:
+                found.add(prompt[len(base) :])
+        return found
+
+
+def _spans(rendered: Rendered) -> tuple[Span, ...]:
+    return tuple(span for span in merged(rendered.spans) if len(span))
+
+
+def marked(source: str) -> bool:
+    """Whether a template has markers."""
+    return any(is_generation(node) for node, _ in walk(parse(source).tree))
+
+
+def originals() -> dict[str, str]:
+    """Templates without markers: our own, and TRL's."""
+    own = {f"own/{file.stem}": file.read_text() for file in sorted((FIXTURES / "templates").glob("*.jinja"))}
+    found = {**own, **{name: text for name, text in corpus().items() if name.startswith("trl/")}}
+    return {name: text for name, text in found.items() if name.startswith("own/") or not marked(text)}
+
+
+def trained() -> dict[str, str]:
+    """TRL's own templates with markers."""
+    return {name: text for name, text in corpus().items() if name.startswith("trl/") and marked(text)}
+
+
+def patched(name: str) -> Subject | None:
+    """Our own patch of a template, or `None` where it is refused."""
+    outcome = fix(Template.from_source(originals()[name]))
+    if outcome.status != "patched":
+        return None
+    plain = (
+        strip(Template.from_source(outcome.before), strict=False)
+        if marked(outcome.before)
+        else outcome.before
+    )
+    return Subject(name, outcome.after, plain)
+
+
+def accepted(name: str) -> Subject | None:
+    """One of TRL's own templates under the first policy under which it holds, or `None`."""
+    source = trained()[name]
+    try:
+        plain = strip(Template.from_source(source), strict=False)
+    except TemplateFixError:
+        return None
+    subjects = (Subject(name, source, plain, policy) for policy in POLICIES)
+    return next((each for each in subjects if each.judged(source).outcome == "holds"), None)
+
+
+def subjects(words: Iterable[str] = ()) -> Iterator[Subject | str]:
+    """Every right template, and the names of those that are not."""
+    for make, names in ((patched, originals()), (accepted, trained())):
+        for name in names:
+            if not words or any(word in name for word in words):
+                yield make(name) or name
+
+
+def drawn(subject: Subject, most: int | None = None) -> list[Mutant]:
+    """The mutants of a template, at most so many, in an order that its name alone decides."""
+    found = mutants(subject.source)
+    random.Random(subject.name).shuffle(found)
+    return found[:most]
+
+
+def main(arguments: list[str]) -> int:
+    """Run the mutants, and print what became of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--most", type=int, help="how many mutants of each template; all by default")
+    parser.add_argument("words", nargs="*", help="words in the names of the templates")
+    asked = parser.parse_args(arguments)
+    total: Counter[Fate] = Counter()
+    surprises = 0
+    for subject in subjects(asked.words):
+        if isinstance(subject, str):
+            print(f"{subject}: {NOT_RIGHT.get(subject, 'refused')}", flush=True)
+            surprises += subject in trained() and subject not in NOT_RIGHT
+            continue
+        surprises += subject.name in NOT_RIGHT
+        fates: Counter[Fate] = Counter()
+        for mutant in drawn(subject, asked.most):
+            fate, where = subject.fate(mutant)
+            fates[fate] += 1
+            known = (subject.name, mutant.operator, mutant.line) in KNOWN
+            surprises += fate in ("survived", "false alarm") and not known
+            if fate in ("survived", "undecided", "false alarm"):
+                print(f"  {fate}: {subject.name}: {mutant.operator}, line {mutant.line}: {where}", flush=True)
+        print(f"{subject.name} ({subject.policy}): {dict(fates)}", flush=True)
+        total += fates
+    judged = sum(total[fate] for fate in ("killed", "undecided", "survived"))
+    print(f"{dict(total)}\n{total['killed']} of {judged} killed: {total['killed'] / max(judged, 1):.2%}")
+    return 1 if surprises else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
