@@ -19,7 +19,7 @@ from templatefix.coverage import reaching
 from templatefix.errors import RenderError, SyntaxProblem, TemplateFixError
 from templatefix.fixing import fix
 from templatefix.judge import judge
-from templatefix.judge.claims import merged
+from templatefix.judge.spans import merged
 from templatefix.judge.tracker import tracked
 from templatefix.model import DEFAULT_POLICY, Policy, Rendered, Span, Template, Verdict
 from templatefix.probes import PLACEHOLDERS, Probe, switches
@@ -57,9 +57,6 @@ NOT_RIGHT = {
     "trl/qwen2_5_training": "the header's newline is marked",
 }
 """TRL's own templates that hold under no policy, and why: a name leaves this when judge or template learns better."""
-
-KNOWN = {("own/eos_after_loop", "mark an output", 5)}
-"""Mutants that survive today: the generation prompt stands in place of an end of turn, so its mark is not seen."""
 
 Fate = Literal[
     "killed", "undecided", "survived", "equivalent", "allowed", "false alarm", "other text", "invalid"
@@ -301,8 +298,7 @@ def main(arguments: list[str]) -> int:
         for mutant in drawn(subject, asked.most):
             fate, where = subject.fate(mutant)
             fates[fate] += 1
-            known = (subject.name, mutant.operator, mutant.line) in KNOWN
-            surprises += fate in ("survived", "false alarm") and not known
+            surprises += fate in ("survived", "false alarm")
             if fate in ("survived", "undecided", "false alarm"):
                 print(f"  {fate}: {subject.name}: {mutant.operator}, line {mutant.line}: {where}", flush=True)
         print(f"{subject.name} ({subject.policy}): {dict(fates)}", flush=True)

@@ -9,6 +9,7 @@ from typing import TypeGuard
 from templatefix.judge.spans import line_of, merged, texts_of
 from templatefix.model import Check, Claim, Message, Rendered, Span
 from templatefix.oracle import Expectation, Owed, Undecided
+from templatefix.probes import Probe
 
 REASONING = ("reasoning_content", "reasoning", "thinking")
 """The keys under which messages hold reasoning."""
@@ -67,23 +68,25 @@ def no_leak(expectation: Expectation, rendered: Rendered, spans: Iterable[Span])
     return Check(Claim.NO_LEAK, name, "holds")
 
 
-def prompt_unmarked(name: str, rendered: Rendered, prompted: Rendered) -> Check:
-    """Judge whether a generation prompt at the end stays outside.
+def prompt_unmarked(probe: Probe, prompted: Rendered) -> Check:
+    """Judge whether what is printed after a question stays outside, the generation prompt above all.
 
     Args:
-        name (`str`): The probe's name.
-        rendered (`Rendered`): The render of a conversation that ends with a question.
-        prompted (`Rendered`): The same with a generation prompt.
+        probe (`Probe`): A conversation that does not end with an answer.
+        prompted (`Rendered`): Its render with a generation prompt.
     """
-    leaks = [span for span in prompted.spans if len(span) and span.end > len(rendered.text)]
-    if not prompted.text.startswith(rendered.text) or not leaks:
-        return Check(Claim.NO_LEAK, f"{name}, prompted", "holds")
-    detail, fault = "the generation prompt is marked", "generation-prompt-trained"
-    return Check(
-        Claim.NO_LEAK, f"{name}, prompted", "fails", "", texts_of(prompted.text, leaks), detail,
-        line_of(prompted, leaks),
-        fault,
-    )  # fmt: skip
+    text, name = prompted.text, f"{probe.name}, prompted"
+    asked = max(
+        (text.rfind(each) + len(each) for each in probe.turns[-1].texts if each in text), default=None
+    )
+    own = [each for turn in probe.turns if turn.role == "assistant" for each in turn.texts]
+    behind = [span for span in prompted.spans if len(span) and asked is not None and span.end > asked]
+    leaks = [span for span in behind if not any(each in span.of(text) for each in own)]
+    if not leaks:
+        return Check(Claim.NO_LEAK, name, "holds")
+    detail, line = "the generation prompt is marked", line_of(prompted, leaks)
+    fault = "generation-prompt-trained"
+    return Check(Claim.NO_LEAK, name, "fails", "", texts_of(text, leaks), detail, line, fault)
 
 
 def told(

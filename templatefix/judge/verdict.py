@@ -129,7 +129,7 @@ class _Court:
             prompt = {**probe.arguments, "add_generation_prompt": True}
             prompted = _try(lambda: self.after.render(probe.messages, **prompt))
             if not isinstance(prompted, str):
-                yield claims.prompt_unmarked(probe.name, rendered, prompted)
+                yield claims.prompt_unmarked(probe, prompted)
         # `apply_chat_template` hands no key on whose value is `None`.
         if self.tokenizer is not None and not any(None in each.values() for each in probe.messages):
             from templatefix.judge.tokens import token_checks
