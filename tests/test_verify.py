@@ -41,6 +41,7 @@ def outcome(source: str, **policy: str) -> str:
         (HEADER_TRAINED, {}, "fails"),
         (HEADER_TRAINED, {"header": "included"}, "holds"),
         (RIGHT, {"header": "included"}, "fails"),
+        (HEADER_TRAINED.replace(NEWLINE, ""), {"header": "included"}, "holds"),
         (NEWLINE_TRAINED, {}, "fails"),
         (NEWLINE_TRAINED, {"whitespace": "allowed"}, "holds"),
         (RIGHT, {"whitespace": "allowed"}, "holds"),
@@ -69,7 +70,8 @@ def test_the_marker_to_blame_is_named_by_its_line() -> None:
 
 def test_a_conversation_is_judged_besides() -> None:
     odd = RIGHT.replace(
-        STOP, "        {%- if 'Four' not in message.content %}" + STOP.strip() + "{%- endif %}\n"
+        STOP,
+        "        {%- if 'Four' not in (message.content or '') | string %}" + STOP.strip() + "{%- endif %}\n",
     )
     fine = templatefix.verify(Template.from_source(RIGHT), conversation=CHAT)
     assert any(check.probe == "your conversation" for check in fine.checks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from templatefix.judge.faults import faults
 from templatefix.judge.spans import line_of, merged, texts_of
@@ -26,12 +27,13 @@ def exact_span(
     """
     name, text = expectation.probe.name, rendered.text
     marked = [span for span in merged(spans) if len(span)]
-    for turn in _joined([turn for turn in expectation.turns if isinstance(turn, Owed)]):
-        starts, ends = allowed(turn, text, policy)
+    owed = [allowed(turn, text, policy) for turn in expectation.turns if isinstance(turn, Owed)]
+    for turn in _joined(owed):
+        starts, ends = turn.starts, turn.ends
         window = Span(min(min(starts), max(ends)), max(ends))
         inside = [span for span in marked if span.overlaps(window)]
         marked = [span for span in marked if span not in inside]
-        if found := list(faults(expectation, turn, inside, starts, ends)):
+        if found := list(faults(expectation, turn, inside)):
             start = max(starts)
             expected, actual = text[start : max(start, min(ends))], texts_of(text, inside)
             line = line_of(rendered, inside)
@@ -50,8 +52,8 @@ def exact_span(
     return [Check(Claim.EXACT_SPAN, name, "holds")]
 
 
-def allowed(turn: Owed, text: str, policy: Policy) -> tuple[frozenset[int], frozenset[int]]:
-    """Return where a policy lets the span of a turn start, and where it lets it end."""
+def allowed(turn: Owed, text: str, policy: Policy) -> Owed:
+    """Return a turn with the starts and ends of its span that a policy lets stand."""
     starts, ends = turn.starts, turn.ends
     if policy.prefill != "either" and not turn.optional:
         starts = frozenset([min(starts) if policy.prefill == "inside" else max(starts)])
@@ -65,7 +67,7 @@ def allowed(turn: Owed, text: str, policy: Policy) -> tuple[frozenset[int], froz
         last = max(ends)
         blank = len(text[last:]) - len(text[last:].lstrip())
         ends = ends | frozenset(range(last, last + blank + 1))
-    return starts, ends
+    return replace(turn, starts=starts, ends=ends)
 
 
 def _joined(turns: list[Owed]) -> list[Owed]:

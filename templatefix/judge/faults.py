@@ -9,23 +9,16 @@ from templatefix.model import Span
 from templatefix.oracle import Expectation, Owed
 
 
-def faults(
-    expectation: Expectation,
-    turn: Owed,
-    inside: Sequence[Span],
-    starts: frozenset[int],
-    ends: frozenset[int],
-) -> Iterator[tuple[str, str]]:
+def faults(expectation: Expectation, turn: Owed, inside: Sequence[Span]) -> Iterator[tuple[str, str]]:
     """Yield a short name and a sentence for each fault of a turn; nothing if it is marked as it should be.
 
     Args:
         expectation (`Expectation`): What the probe owes.
-        turn (`Owed`): What the turn owes.
+        turn (`Owed`): What the turn owes, where the policy lets its span start and end.
         inside (`Sequence[Span]`): The marked spans that touch it, merged and in order.
-        starts (`frozenset[int]`): Where the policy lets its span start.
-        ends (`frozenset[int]`): Where it lets it end.
     """
     text, who = expectation.text or "", f"turn {turn.turn}"
+    starts, ends = turn.starts, turn.ends
     if not inside:
         if not turn.optional and max(starts) < min(ends):
             yield "turn-unmarked", f"nothing is marked in {who}"

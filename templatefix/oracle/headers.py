@@ -101,6 +101,7 @@ def learn(views: Sequence[View]) -> Headers:
 
 def _learn(views: Sequence[View], parts: bool) -> Headers:
     certain: set[str] = set()
+    partial: set[str] = set()
     bare: set[bool] = set()
     for view in views:
         full = view.full
@@ -116,11 +117,14 @@ def _learn(views: Sequence[View], parts: bool) -> Headers:
             if place and opening.cut <= place[0] and not opening.starts:
                 at_once = not full[opening.cut : place[0]].strip()
                 if at_once or (opening.prefilled and not _before_user(view, full, turn, shared)):
-                    certain.add(shared)
+                    partial.add(shared)
             certain |= _like_user(view, full, turn)
             if place and view.plain(turn, parts=parts) and opening.base in opening.starts:
                 bare.add(not full[opening.base : place[0]].strip())
-    texts = tuple(sorted((header for header in certain if header.strip()), key=len))
+    certain = {header for header in certain if header.strip()}
+    # What goes on from a whole header is a prefill cut short.
+    certain |= {each for each in partial if each.strip() and not each.startswith(tuple(certain))}
+    texts = tuple(sorted(certain, key=len))
     if texts:
         return Headers(texts)
     between = _between(views, parts, unasked=bare == {True})
