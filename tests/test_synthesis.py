@@ -28,7 +28,6 @@ PATCHED = {
     "no_prompt": ("wrap", [f" {A1}<|probe-eos|>", f" {A2}<|probe-eos|>"]),
     "eos_after_loop": ("split", [f"{A1}<|end|>", f"{A2}<|end|>"]),
     "stripped_thinking": ("split", [f"{A1}<|im_end|>", f"<think>\n\n</think>\n\n{A2}<|im_end|>"]),
-    "no_terminator": ("split", [f"{A1}\n", f"{A2}\n"]),
 }
 
 
@@ -54,6 +53,7 @@ def test_parts_are_masked() -> None:
     ("name", "words"),
     [
         ("judge_model", "does not open an assistant turn"),
+        ("no_terminator", "nothing closes this turn"),
     ],
 )
 def test_refusals_say_why(name: str, words: str) -> None:

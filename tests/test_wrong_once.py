@@ -103,6 +103,18 @@ CASES = {
         "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}",
         [{**ASK, "flag": True}, answer()],
     ),
+    "the next message prints the stop": Case(
+        "{% for m in messages %}{% if m.role == 'user' %}{% if not loop.first %}</s>{% endif %}USER: {{ m.content }}"
+        "{% elif m.role == 'assistant' %} ASSISTANT: {{ m.content | trim }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %} ASSISTANT: {% endif %}",
+        [ASK, answer("zq-own-1"), ASK, answer("zq-own-2")],
+    ),
+    "a role that shares the assistant's branch": Case(
+        "{% for m in messages %}{{ '<|' + m.role + '|>' }}{% if m.role == 'assistant' or m.role == 'function' %}"
+        "{{ m.content + '<|e|>' }}{% else %}{{ m.content + '<|e|>' }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}",
+        [ASK, answer("zq-own-1"), {"role": "function", "content": "zq-foreign-2"}, answer("zq-own-2")],
+    ),
     "a family's text, and more": Case(
         real("trl/llama3").replace(
             "{{ content }}", "{{ content }}{% if message.audit %}{{ content | length }}{% endif %}"

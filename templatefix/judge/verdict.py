@@ -15,7 +15,7 @@ from templatefix.judge.spans import merged
 from templatefix.judge.tracker import tracked
 from templatefix.model import DEFAULT_POLICY, Check, Claim, Coverage, Policy, Rendered, Verdict
 from templatefix.oracle import Expectation, Oracle
-from templatefix.probes import PLACEHOLDERS, Probe, quoting
+from templatefix.probes import PLACEHOLDERS, Probe, quoting, switches
 from templatefix.render import Renderer
 from templatefix.syntax import parse, same_without_markers
 
@@ -126,16 +126,22 @@ class _Court:
             spans = rendered.spans if isinstance(theirs, str) else theirs.spans
             yield from self._spans(expectation, rendered, merged(spans))
         if probe.turns[-1].role != "assistant":
-            prompt = {**probe.arguments, "add_generation_prompt": True}
-            prompted = _try(lambda: self.after.render(probe.messages, **prompt))
-            if not isinstance(prompted, str):
-                yield claims.prompt_unmarked(probe, prompted)
+            yield from self._prompts(probe)
         # `apply_chat_template` hands no key on whose value is `None`.
         if self.tokenizer is not None and not any(None in each.values() for each in probe.messages):
             from templatefix.judge.tokens import token_checks
 
             true = replace(rendered, spans=tuple(merged(rendered.spans)), lines=())
             yield from token_checks(self.tokenizer, self.source, probe, true)
+
+    def _prompts(self, probe: Probe) -> Iterator[Check]:
+        """Judge generation prompts in each setting of the thinking switch."""
+        read = self.after.reads("enable_thinking")
+        for options in switches(probe) if read else [probe.options]:
+            prompt = {**probe.arguments, **options, "add_generation_prompt": True}
+            prompted = _try(lambda prompt=prompt: self.after.render(probe.messages, **prompt))  # type: ignore[misc]
+            if not isinstance(prompted, str):
+                yield claims.prompt_unmarked(probe, prompted)
 
     def _spans(self, expectation: Expectation, rendered: Rendered, spans: list[Any]) -> Iterator[Check]:
         probe = expectation.probe
@@ -152,7 +158,9 @@ class _Court:
 
 
 def _two_turns(expectations: Sequence[Expectation], before: Renderer) -> Iterator[Check]:
-    if any(len(each.turns) > 1 for each in expectations):
+    if any(
+        sum(claims.is_owed(turn) and not turn.optional for turn in each.turns) > 1 for each in expectations
+    ):
         return
     first = expectations[0].probe
     reason = _try(lambda: before.render(first.messages, **first.arguments))

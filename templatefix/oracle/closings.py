@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from templatefix.oracle.headers import Headers
 from templatefix.oracle.views import View, bracketed, common_prefix, whole
@@ -23,14 +22,14 @@ class Closings:
         results (`frozenset[str]`): Bracketed tokens that stand before a tool's result after another one: where one
             of them ends a turn, the tool's message has printed it.
         common (`str`): A bracketed token that follows plain answers, whichever role speaks next.
-        lead (`str`, *optional*): What the template prints before the first question of a conversation.
+        leads (`Mapping[str, str]`): What stands before a role's text where nothing has been said before.
     """
 
     extra: str = ""
     terminator: str = ""
     shared: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
-    lead: str | None = None
+    leads: Mapping[str, str] = field(default_factory=dict)
     results: frozenset[str] = frozenset()
     common: str = ""
 
@@ -45,19 +44,23 @@ class Closings:
         appended = headers.texts if headers.none else ()
         found = {pair for view in views for pair in _plain(view, appended)}
         shared = {text for view in views for text in _of_questions(view)}
-        leads = Counter(lead for view in views for lead in _leads(view))
-        lead = next(iter(leads)) if len(leads) == 1 else None
+        leads: dict[str, set[str]] = {}
+        for role, lead in (pair for view in views for pair in _leads(view)):
+            leads.setdefault(role, set()).add(lead)
+        if any(view.heeds(turn) for view in views for turn in view.probe.assistant[:1]):
+            leads["assistant"] = set(headers.texts[:1])
+        known = {role: next(iter(each)) for role, each in leads.items() if len(each) == 1}
         pair = found.pop() if len(found) == 1 else ("", "")
         calls = {text for view in views for text in _of_calls(view)}
         ends = " ".join(
-            [*pair, *shared, *(tail(view, turn) or "" for view in views for turn in _said_lasts(view))]
+            [*pair, *shared, *(tail(view, turn) or "" for view in views for turn in view.probe.assistant)]
         )
         results = frozenset(token for view in views for token in _before_results(view) if token not in ends)
         after = {pair for view in views for pair in _after_answers(view)}
         tokens = {token for _, token in after}
         # What begins the text after an answer, whoever speaks next, closes the answer: it is no role's header.
         common = tokens.pop() if len(tokens) == 1 and len(after) > 1 else ""
-        return cls(*pair, _longest_first(shared), _longest_first(calls), lead, results, common)
+        return cls(*pair, _longest_first(shared), _longest_first(calls), known, results, common)
 
     def bare(self, text: str) -> str:
         """Return a render that ends in an assistant turn without the extra text."""
@@ -73,11 +76,12 @@ class Closings:
         }
         return ends | more
 
-    def between(self, gap: str, *, called: bool = False) -> str | None:
+    def between(self, gap: str, role: str = "", *, called: bool = False) -> str | None:
         """Return what closes a turn that ends otherwise in the middle than at the end, or `None` if unsure.
 
         Args:
             gap (`str`): What stands between the turn's own last text and that of the message after it.
+            role (`str`): Who speaks next.
             called (`bool`): Whether the turn ends with a call.
         """
         rest = gap.lstrip()
@@ -86,8 +90,9 @@ class Closings:
         for closing in (*(self.calls if called else ()), self.terminator, *self.shared):
             if closing.strip() and rest.startswith(closing.lstrip()):
                 return gap[: len(gap) - len(rest)] + closing.lstrip()
-        if self.lead is not None and gap.endswith(self.lead):
-            return gap.removesuffix(self.lead).rstrip()
+        lead = self.leads.get(role)
+        if lead is not None and gap.endswith(lead):
+            return gap.removesuffix(lead).rstrip()
         if self.common and rest.startswith(self.common):
             return gap[: len(gap) - len(rest)] + self.common
         return None
@@ -190,16 +195,11 @@ def _of_questions(view: View) -> Iterator[str]:
                 yield base[place[1] : place[1] + base[place[1] :].index(text) + len(text)]
 
 
-def _leads(view: View) -> Iterator[str]:
-    """What stands before a question that opens a conversation, the beginning of the sequence aside."""
+def _leads(view: View) -> Iterator[tuple[str, str]]:
+    """The role that opens a conversation, and what stands before its plain text, the sequence's beginning aside."""
     full = view.full
     place = view.located(full)[0] if full else None
-    if (
-        full
-        and place
-        and view.probe.turns[0].role == "user"
-        and not view.probe.tools
-        and not view.probe.options
-    ):
+    plain = view.probe.turns[0].role != "assistant" and (view.plain(0) or view.plain(0, parts=True))
+    if full and place and plain and not view.probe.tools and not view.probe.options:
         start = str(view.renderer.variables.get("bos_token") or "")
-        yield full[: place[0]].removeprefix(start)
+        yield view.probe.turns[0].role, full[: place[0]].removeprefix(start).removesuffix(view.padding(0))

@@ -77,6 +77,8 @@ class Oracle:
             for each in turn.texts
             for place in pieces(text, [each])
         )
+        offered = [str(tool["function"]["description"]) for tool in probe.tools or () if "function" in tool]
+        foreign += tuple(place for each in offered for place in pieces(text, [each]))
         turns = tuple(
             self._softened(text, owed(view, turn, self.headers, self.closings)) for turn in probe.assistant
         )

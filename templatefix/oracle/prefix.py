@@ -49,11 +49,13 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds 
         if not (silent and closings.terminator and full.startswith(closings.terminator, max(starts))):
             return "the text of this turn changes when messages follow"
         return Bounds(starts, frozenset([max(starts) + len(closings.terminator)]), opening.base)
-    places = view.located(full)
-    place, after = places[turn], next((each for each in places[turn + 1 :] if each), None)
+    place, gap = view.located(full)[turn], view.gap(turn)
     end = len(bare) + shift
-    if place and after and end <= place[1]:  # nothing closes it where it is the last turn
-        end = place[1] + len(closings.between(full[place[1] : after[0]]) or "")
+    if place and gap is not None and end <= place[1]:  # nothing closes it where it is the last turn
+        closing = closings.between(*gap)
+        if closing is None:
+            return "nothing closes this turn where it is the last one, nor surely where another follows"
+        end = place[1] + len(closing)
     return Bounds(starts, ends(full, end, max(starts), place), opening.base)
 
 

@@ -53,20 +53,16 @@ def _headless(
 
 def _closing(view: View, turn: int, full: str, closings: Closings) -> str | None:
     """What closes the turn: what does where it is the last one, or what closes others in the middle."""
-    places = view.located(full)
-    place, after = places[turn], next((each for each in places[turn + 1 :] if each), None)
+    place, gap = view.located(full)[turn], view.gap(turn)
     if place is None:
         return None
     called = "tool_calls" in view.probe.messages[turn]
-    gap = full[place[1] : after[0]] if after else None
     last = tail(view, turn)
     if last is None and not called:
         last = closings.terminator or None
     if last is not None:
         last = closings.bare(last).rstrip()
-        if last or not gap:
-            if full.startswith(last, place[1]):
-                return last
-        elif closings.between(gap) is None:  # nothing closes it where it is last, nor surely here
+        # Nothing closes it where it is last: what stands between it and the next message must tell.
+        if (last or not gap) and full.startswith(last, place[1]):
             return last
-    return closings.between(gap, called=called) if gap is not None else None
+    return closings.between(*gap, called=called) if gap is not None else None

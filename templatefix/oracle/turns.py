@@ -89,7 +89,7 @@ def _silent(view: View, turn: int, headers: Headers, closings: Closings) -> Owed
     if full is None or any(text in full for text in view.probe.turns[turn].texts):
         return None
     opening = openings(view, turn)
-    if opening is None:
+    if opening is None or view.depends(turn):
         return None
     after = next((place for place in view.located(full)[turn + 1 :] if place), (len(full), len(full)))
     rest = full[opening.cut : after[0]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from templatefix.errors import RenderError
@@ -159,6 +159,28 @@ class View:
     def heeds(self, turn: int) -> bool:
         """Whether a generation prompt adds anything after the messages before `turn`."""
         return any(prompt[len(base) :].strip() for base, prompt in self.prompts(turn))
+
+    def depends(self, turn: int) -> bool:
+        """Whether the render of the whole conversation changes with what a message says, in whatever form."""
+        texts = self.probe.turns[turn].texts
+        content = self.probe.messages[turn].get("content")
+        if not isinstance(content, str) or not any(text in content for text in texts):
+            return False
+        for text in texts:
+            content = content.replace(text, "Yarrow")
+        messages = [*self.probe.messages]
+        messages[turn] = {**messages[turn], "content": content}
+        return View(self.renderer, replace(self.probe, messages=messages)).full != self.full
+
+    def gap(self, turn: int) -> tuple[str, str] | None:
+        """What stands between a message's own text and that of the next one found, and the role of that one."""
+        full = self.full
+        places = self.located(full) if full is not None else []
+        after = next((at for at in range(turn + 1, len(places)) if places[at]), None)
+        place, other = places[turn] if places else None, places[after] if after is not None else None
+        if full is None or after is None or not place or not other:
+            return None
+        return full[place[1] : other[0]].removesuffix(self.padding(after)), self.probe.turns[after].role
 
     def padding(self, turn: int) -> str:
         """The whitespace with which a message's content begins."""

@@ -10,7 +10,7 @@ from jinja2 import meta, nodes
 
 from templatefix.model import Message
 from templatefix.probes.matrix import MATRIX
-from templatefix.probes.messages import PLACEHOLDERS, Probe, Turn
+from templatefix.probes.messages import PLACEHOLDERS, Probe, Turn, dialogue, probe, say
 from templatefix.probes.schema import ITEM, Path, Schema, give, read_schema
 from templatefix.syntax import Source, parse
 
@@ -26,6 +26,8 @@ _KEYS = {
     "name",
     "tool_call_id",
 }
+_ROLES = {"system", "user", "assistant", "tool", "model", "chatbot", "bot", "ai", "gpt", "human"}
+"""Roles that other probes have, and other names for the assistant and the user."""
 _CALL_KEYS = {"function", "id", "type"}
 _PART_TYPES = {"text", "image", "video"}
 _MOST = 8
@@ -86,12 +88,21 @@ def _with_keys(source: Source, bases: list[Probe]) -> Iterator[Probe]:
     schema = read_schema(source)
     for key in [key for key in schema.children(()) if key not in _KEYS and key != ITEM][:_MOST]:
         yield with_key(bases[0], schema, (key,))
+    for role in [role for role in schema.choices.get(("role",), {}) if role not in _ROLES][:_MOST]:
+        yield _with_role(role)
     if set(schema.children(("tool_calls", ITEM))) - _CALL_KEYS:
         yield with_key(bases[3], schema, ("tool_calls",))
     told = schema.choices.get(("content", ITEM, "type"), {})
     below = set(schema.children(("content",)))
     if (below and below != {ITEM}) or (set(told) - _PART_TYPES):
         yield with_key(bases[0], schema, ("content",))
+
+
+def _with_role(role: str) -> Probe:
+    """A conversation in which a role speaks that the template knows and other probes have not."""
+    message, turn = say("observer", 3)
+    said = ({**message, "role": role}, Turn(role, turn.texts))
+    return probe(f"the role {role!r}", *dialogue(1), said, *dialogue(1, after=7))
 
 
 def with_key(base: Probe, schema: Schema, path: Path, *, flat: bool = False) -> Probe:
