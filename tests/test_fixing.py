@@ -24,6 +24,7 @@ ORIGINALS = sorted(name for name, source in TRL.items() if not marked(source))
 REFUSED = {
     "trl/diffusion_gemma",
     "trl/gemma4",
+    "trl/glm4moe",  # no text of its own ends a turn
     "trl/gemma4_v3",
     "trl/gemma4_v4",
     "trl/gemma4_v5",

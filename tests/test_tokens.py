@@ -160,7 +160,9 @@ class OldRule(Around):
 def test_a_right_template_holds(load: Load, model: str) -> None:
     tokenizer, source, judged = load(model), CLOSED[model], 0
     for probe in MATRIX:
-        if any(isinstance(message["content"], list | dict | int) for message in probe.messages):
+        if any(isinstance(message.get("content"), list | dict | int) for message in probe.messages):
+            continue
+        if any(None in message.values() for message in probe.messages):  # transformers drops such keys
             continue
         text = rendered(tokenizer, source, probe.messages, **probe.arguments)
         for check in token_checks(tokenizer, source, probe, text):

@@ -94,7 +94,6 @@ def _tools() -> Iterator[Probe]:
     )
     yield probe("tool call, JSON, then the answer", ask, calls(1, as_json=True), result(1), final, **_TOOL)
     yield probe("an answer, then a call", *dialogue(1), say("user", 2), calls(2), result(2), **_TOOL)
-    yield probe("assistant first, tools offered", answer(1), *more, **_TOOL)
     yield probe("call after call", ask, calls(1), result(1), calls(2), result(2), final, **_TOOL)
     yield probe(
         "call after call with reasoning",
