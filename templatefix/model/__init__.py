@@ -1,0 +1,35 @@
+"""The values that pass between the floors: frozen, plain, free of I/O."""
+
+from templatefix.model.findings import Finding, Fix, Report, Safety, Severity
+from templatefix.model.outcomes import Candidate, Method, Outcome, Status
+from templatefix.model.templates import Conversation, Message, Origin, Rendered, Template
+from templatefix.model.text import Edit, Span, unified_diff
+from templatefix.model.verdicts import DEFAULT_POLICY, Check, Claim, Coverage, Note, Policy, Tri, Verdict
+
+__all__ = [
+    "DEFAULT_POLICY",
+    "Candidate",
+    "Check",
+    "Claim",
+    "Conversation",
+    "Coverage",
+    "Edit",
+    "Finding",
+    "Fix",
+    "Message",
+    "Method",
+    "Note",
+    "Origin",
+    "Outcome",
+    "Policy",
+    "Rendered",
+    "Report",
+    "Safety",
+    "Severity",
+    "Span",
+    "Status",
+    "Template",
+    "Tri",
+    "Verdict",
+    "unified_diff",
+]

@@ -1,0 +1,65 @@
+"""What becomes of a template that is to be patched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from templatefix.model.templates import Template
+from templatefix.model.text import Edit, unified_diff
+from templatefix.model.verdicts import Verdict
+
+Method = Literal["registry", "wrap", "split", "guard", "partition", "capture"]
+
+
+Status = Literal["correct", "patched", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A proposed patch, not yet proven.
+
+    Args:
+        after (`str`): The patched source, newlines normalised to `\\n`.
+        method (`str`): How it was found.
+        edits (`tuple[Edit, ...]`): What turns the original into `after`.
+        family (`str`): Name of the registry family; empty for a synthesised patch.
+    """
+
+    after: str
+    method: Method
+    edits: tuple[Edit, ...]
+    family: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What `fix` did to one template.
+
+    Args:
+        template (`Template`): The template as it was read.
+        status (`str`): `correct` (nothing to do), `patched` or `refused`.
+        after (`str`): The patched source in the original's own line ends; equal to `before` unless patched.
+        method (`str`, *optional*): How the patch was found.
+        verdict (`Verdict`): The evidence.
+        reason (`str`): Why it was refused.
+        family (`str`): Name of the registry family, where one was used.
+    """
+
+    template: Template
+    status: Status
+    after: str
+    verdict: Verdict
+    method: Method | None = None
+    reason: str = ""
+    family: str = ""
+
+    @property
+    def before(self) -> str:
+        """The source as it was read."""
+        return self.template.source
+
+    def diff(self) -> str:
+        """A unified diff of the template text; empty when nothing changed."""
+        label = self.template.label
+        return unified_diff(self.before, self.after, label, label)
