@@ -73,12 +73,12 @@ class Observer:
 
     def coverage(self) -> Coverage:
         """Say which outputs in loops over messages no probe reached."""
-        lines: dict[str, set[int]] = {"marked": set(), "unmarked": set(), "others": set()}
+        lines: dict[str, set[int]] = {"marked": set(), "unmarked": set(), "others": set(), "foreign": set()}
         kinds = self._kinds()
         for index, kind in kinds:
             if not self.reached(index, kind):
                 lines[kind].add(self.source.position(span_of(self.leaves[index]).start)[0])
-        outputs = sum(kind != "others" for _, kind in kinds)
+        outputs = sum(kind in ("marked", "unmarked") for _, kind in kinds)
         return Coverage(outputs, **{kind: tuple(sorted(found)) for kind, found in lines.items()})
 
     def missing(self) -> list[nodes.Output]:
@@ -86,7 +86,7 @@ class Observer:
         return [
             self.leaves[index]
             for index, kind in self._kinds()
-            if kind != "others" and not self.reached(index, kind)
+            if kind in ("marked", "unmarked") and not self.reached(index, kind)
         ]
 
     def _kinds(self) -> list[tuple[int, str]]:
@@ -100,13 +100,41 @@ class Observer:
             above = self.places[id(output)]
             if not any(id(each) in loops for each in above) or _silent(output):
                 continue
-            marked = "marked" if any(is_generation(each) for each in above) else "unmarked"
-            kinds.append((index, marked if possible(output, above) else "others"))
+            marked, owned = any(is_generation(each) for each in above), possible(output, above)
+            if marked and (not owned or self._offered(output, above)):
+                kinds.append((index, "foreign"))
+            else:
+                kinds.append((index, "others" if not owned else "marked" if marked else "unmarked"))
         return kinds
+
+    def _offered(self, output: nodes.Output, above: Sequence[nodes.Node]) -> bool:
+        """Whether an output prints tools or documents on offer: no part of any message."""
+        loops = [each.iter for each in above if isinstance(each, nodes.For)]
+        return any(
+            isinstance(name, nodes.Name) and name.name in self._given
+            for root in (output, *loops)
+            for name in (root, *root.find_all(nodes.Name))
+        )
+
+    @cached_property
+    def _given(self) -> set[str]:
+        """Names that hold tools or documents on offer, as far as assignments tell."""
+        names = {"tools", "documents"}
+        assigned = [
+            each for each in self.source.tree.find_all(nodes.Assign) if isinstance(each.target, nodes.Name)
+        ]
+        for _ in assigned:
+            names |= {
+                each.target.name
+                for each in assigned
+                for name in (each.node, *each.node.find_all(nodes.Name))
+                if isinstance(each.target, nodes.Name) and isinstance(name, nodes.Name) and name.name in names
+            }
+        return names
 
     def reached(self, index: int, kind: str) -> bool:
         """Whether an assistant's turn ran the output, and each operand that reads the message printed something."""
-        if kind == "others":
+        if kind in ("others", "foreign"):
             return any(leaf == index for leaf, _ in self.ran)
         if (index, "assistant") not in self.ran:
             return False

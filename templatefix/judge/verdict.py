@@ -174,6 +174,10 @@ def _holes(coverage: Coverage) -> Iterator[Check]:
         lines = ", ".join(map(str, coverage.unmarked))
         detail = f"an assistant's turn may print the output in line {lines}, and no probe reached it"
         yield Check(Claim.EXACT_SPAN, "none", "undecided", detail=detail)
+    if coverage.foreign:
+        lines = ", ".join(map(str, coverage.foreign))
+        detail = f"the output in line {lines} is marked, prints no text of the assistant's, and no probe reached it"
+        yield Check(Claim.NO_LEAK, "none", "undecided", detail=detail, line=coverage.foreign[0])
 
 
 def _try(action: Callable[[], Rendered]) -> Rendered | str:

@@ -102,12 +102,15 @@ class Coverage:
         marked (`tuple[int, ...]`): Lines of those not reached inside a generation block: right, but not tested.
         unmarked (`tuple[int, ...]`): Lines of those not reached outside one: a hole.
         others (`tuple[int, ...]`): Lines of outputs that no assistant's turn can reach, and no probe did at all.
+        foreign (`tuple[int, ...]`): Lines of outputs inside a generation block that print what is no assistant's, and
+            no probe reached: a hole too.
     """
 
     outputs: int = 0
     marked: tuple[int, ...] = ()
     unmarked: tuple[int, ...] = ()
     others: tuple[int, ...] = ()
+    foreign: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

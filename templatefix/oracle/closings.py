@@ -47,9 +47,10 @@ class Closings:
         leads: dict[str, set[str]] = {}
         for role, lead in (pair for view in views for pair in _leads(view)):
             leads.setdefault(role, set()).add(lead)
-        if any(view.heeds(turn) for view in views for turn in view.probe.assistant[:1]):
+        if headers and any(view.heeds(turn) for view in views for turn in view.probe.assistant[:1]):
             leads["assistant"] = set(headers.texts[:1])
-        known = {role: next(iter(each)) for role, each in leads.items() if len(each) == 1}
+        # Without a word in it, it does not tell where the text before it ends.
+        known = {role: lead for role, (lead, *more) in leads.items() if lead.strip() and not more}
         pair = found.pop() if len(found) == 1 else ("", "")
         calls = {text for view in views for text in _of_calls(view)}
         ends = " ".join(
@@ -90,9 +91,11 @@ class Closings:
         for closing in (*(self.calls if called else ()), self.terminator, *self.shared):
             if closing.strip() and rest.startswith(closing.lstrip()):
                 return gap[: len(gap) - len(rest)] + closing.lstrip()
-        lead = self.leads.get(role)
-        if lead is not None and gap.endswith(lead):
-            return gap.removesuffix(lead).rstrip()
+        lead = self.leads.get(role, "")
+        if lead and gap.count(lead) == 1:  # what follows it is the next message's, media for one
+            closing = gap[: gap.index(lead)].rstrip()
+            # Another lead in it is that of a message between the two of which nothing else is printed.
+            return None if any(each.strip() in closing for each in self.leads.values()) else closing
         if self.common and rest.startswith(self.common):
             return gap[: len(gap) - len(rest)] + self.common
         return None
@@ -196,10 +199,10 @@ def _of_questions(view: View) -> Iterator[str]:
 
 
 def _leads(view: View) -> Iterator[tuple[str, str]]:
-    """The role that opens a conversation, and what stands before its plain text, the sequence's beginning aside."""
+    """The role that opens a conversation, and what stands before its plain text, what opens all of them aside."""
     full = view.full
     place = view.located(full)[0] if full else None
     plain = view.probe.turns[0].role != "assistant" and (view.plain(0) or view.plain(0, parts=True))
     if full and place and plain and not view.probe.tools and not view.probe.options:
-        start = str(view.renderer.variables.get("bos_token") or "")
-        yield view.probe.turns[0].role, full[: place[0]].removeprefix(start).removesuffix(view.padding(0))
+        lead = full[: place[0]].removesuffix(view.padding(0)).removeprefix(view.upto(0, False) or "")
+        yield view.probe.turns[0].role, lead.removeprefix(str(view.renderer.variables.get("bos_token") or ""))

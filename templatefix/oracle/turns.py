@@ -99,14 +99,15 @@ def _silent(view: View, turn: int, headers: Headers, closings: Closings) -> Owed
         if each and each in rest
     ]
     length = min(closed, default=0)
-    if (
-        not closed and alone is not None and alone.startswith(full[: opening.cut])
-    ):  # what it prints where it is last
-        last = alone[opening.cut :]
+    if not closed and alone is not None and alone.startswith(full[: opening.cut]):
+        last = alone[opening.cut :]  # what it prints where it is last
         length = whole(rest, common_prefix(rest, last), last)
-    heads = [len(each) for each in headers.texts if full.startswith(each, opening.base)]
-    first = min([opening.cut, *(opening.base + each for each in heads)])
-    room = frozenset(range(first, opening.cut + length + 1))
+    known = (each if full.startswith(each, opening.base) else each.rstrip() for each in headers.texts)
+    heads = [opening.base + len(each) for each in known if full.startswith(each, opening.base)]
+    last_one = max([opening.cut + length, *heads])
+    if view.probe.messages[turn].get("content") is None and full.startswith("None", last_one):
+        last_one += len("None")  # as Jinja prints nothing
+    room = frozenset(range(min([opening.cut, *heads]), last_one + 1))
     return Owed(turn, room, room, opening.base, optional=True)
 
 

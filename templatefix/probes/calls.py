@@ -34,9 +34,10 @@ def calls(
     """
     places = [f"Ossory{number}x{index}" for index in range(count)]
     made = []
+    named = bare or as_json  # some templates print nothing else of a call whose arguments are text
     for index, place in enumerate(places):
         arguments = {} if bare else {"place": place, **(_rich(place) if rich else {})}
-        name = f"tally{number}x{index}" if bare else "weather_at"
+        name = f"tally{number}x{index}" if named else "weather_at"
         function = {"name": name, "arguments": json.dumps(arguments) if as_json else arguments}
         made.append({"type": "function", "id": f"call{number}{index:04d}", "function": function})
     message: Message = {"role": "assistant", "content": content, "tool_calls": made}
@@ -45,8 +46,8 @@ def calls(
     notes = [_note(place) for place in places] if rich else []
     own = [part["text"] for part in content] if isinstance(content, list) else [content] if content else []
     said = (*([thought(number)] if reasoning else []), *own)
-    names = [f"tally{number}x{index}" for index in range(count)]
-    turn = Turn("assistant", (*said, *(names if bare else places), *notes))
+    names = [f"tally{number}x{index}" for index in range(count) if named]
+    turn = Turn("assistant", (*said, *names, *([] if bare else places), *notes))
     return ({**message, "reasoning_content": thought(number)} if reasoning else message), turn
 
 

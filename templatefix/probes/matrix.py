@@ -42,6 +42,7 @@ def _talk() -> tuple[Probe, ...]:
         probe("system, assistant first", say("system", 0), answer(1), *more),
         probe("system in the middle", ask, answer(1), say("system", 3), *more),
         probe("a role of its own", say("observer", 0), ask, answer(1), say("observer", 3), *more),
+        probe("the tool first", say("tool", 0), ask, answer(1), *more),
         probe("a role of its own, parts", say("observer", 0, shape="parts"), *dialogue(2, "parts")),
     )
 
