@@ -62,6 +62,7 @@ def verdict(value: Verdict) -> dict[str, Any]:
             "outputs": value.coverage.outputs,
             "marked_not_reached": list(value.coverage.marked),
             "unmarked_not_reached": list(value.coverage.unmarked),
+            "foreign_not_reached": list(value.coverage.foreign),
         },
         "checks": [
             {

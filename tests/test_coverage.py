@@ -70,6 +70,21 @@ def test_what_no_assistant_reaches_is_no_hole(body: str) -> None:
     assert observed(body)[1].unmarked == ()
 
 
+@pytest.mark.parametrize(
+    ("inside", "lines"),
+    [
+        ("{{ tools[3].name }}", (2,)),
+        ("{% for each in extra %}{{ each.never }}{% endfor %}", (2,)),
+        ("{% if m.role == 'user' %}{{ m.never }}{% endif %}", (2,)),
+        ("{{ m.never }}", ()),
+    ],
+)
+def test_what_is_no_assistants_text_is_a_hole_where_it_is_marked(inside: str, lines: tuple[int, ...]) -> None:
+    never = f"\n{{% if m.content == m.role ~ 'never' %}}{inside}{{% endif %}}"
+    body = f"{{% set extra = tools %}}{{% generation %}}{never}{{% endgeneration %}}"
+    assert observed(body)[1].foreign == lines
+
+
 def test_a_schema_knows_lists_and_what_they_are_compared_with() -> None:
     source = parse(
         "{% for m in messages %}{{ m.role }}{% for p in m.parts %}{% if p.kind == 'x' %}{{ p.text }}{% endif %}"

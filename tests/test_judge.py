@@ -177,5 +177,5 @@ def test_a_template_that_closes_no_turn_is_noted() -> None:
         "'Assistant: ' }}{% generation %}{{ message.content }}{% endgeneration %}{{ '\\n' }}",
     )
     verdict = judge(source)
-    assert verdict.outcome == "undecided"  # what stands between an answer and a tool's result may close it
+    assert verdict.outcome == "holds"
     assert "does not teach the model to stop" in verdict.notes[0].text

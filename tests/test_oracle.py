@@ -67,6 +67,51 @@ def test_a_prefill_may_stand_on_either_side() -> None:
     }
 
 
+NEXT_ROLE_STOPS = """[G]<sop>
+{%- for m in messages %}
+{%- if m.role == 'assistant' -%}
+<|assistant|>
+{{- '\\n<think></think>' }}
+{%- if m.content %}{{ '\\n' + m.content }}{% endif %}
+{%- for call in m.tool_calls or [] %}{{ '\\n<call>' + call.function.name }}{% if call.function.arguments is mapping %}{{ call.function.arguments.place }}{% endif %}{{ '</call>' }}{% endfor %}
+{%- else -%}
+<|{{ m.role }}|>{{ '\\n' }}
+{%- for part in (m.content if m.content is not string else []) %}{{ '<media>' if part.type != 'text' else part.text }}{% endfor %}
+{%- if m.content is string %}{{ m.content }}{% endif %}
+{%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}<|assistant|>{{ '\\n<think></think>' if enable_thinking is defined and not enable_thinking else '' }}{% endif %}"""
+THINK = "\n<think></think>"
+
+
+@pytest.mark.parametrize(
+    ("probe", "first"),
+    [
+        ("two turns", f"{THINK}\n{A1}"),
+        ("two answers in a row", f"{THINK}\n{A1}"),
+        ("system in the middle", f"{THINK}\n{A1}"),
+        ("tool call with content", f"{THINK}\nLooking.\n<call>weather_atOssory1x0</call>"),
+        ("tool call, JSON, without content", f"{THINK}\n<call>tally1x0</call>"),
+    ],
+)
+def test_nothing_closes_a_turn_but_the_next_role(probe: str, first: str) -> None:
+    assert owed(NEXT_ROLE_STOPS, probe)[0] == first
+
+
+def test_media_of_the_next_message_close_no_turn() -> None:
+    source = NEXT_ROLE_STOPS.replace("{{ '\\n' + m.content }}", "{{ '\\n' + m.content[-1].text }}")
+    assert owed(source, "parts with media")[0] == f"{THINK}\n{A1}"
+
+
+def test_a_lead_without_a_word_tells_no_end() -> None:
+    source = (
+        "{% for m in messages %}{% if m.role == 'assistant' %}{{ 'Bot: ' + m.content }}{% else %}"
+        "{% if not loop.first %}{{ '\n#\n' }}{% endif %}{{ m.content + '\n' }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}{{ 'Bot: ' }}{% endif %}"
+    )
+    assert owed(source, "two turns") == [None, A2]
+
+
 def test_undecided_has_a_reason() -> None:
     turns = expect(Renderer(fixture("judge_model"), PLACEHOLDERS), MATRIX)[0].turns
     assert isinstance(turns[0], Undecided)
