@@ -12,6 +12,7 @@ from templatefix.edits import Newlines
 from templatefix.errors import RenderError, TemplateFixError
 from templatefix.judge import judge
 from templatefix.model import Candidate, Method, Outcome, Severity, Status, Template, Verdict
+from templatefix.oracle import Oracle
 from templatefix.probes import PLACEHOLDERS, Probe
 from templatefix.render import Renderer
 from templatefix.stripping import strip
@@ -46,11 +47,12 @@ def _patched(
     refused: list[str] = []
     reasons: list[str] = []
     probes, _ = reaching(source, variables)
+    oracle = Oracle.learn(Renderer(source.text, variables or PLACEHOLDERS), probes)
     for candidate in _candidates(source, variables, probes):
         if isinstance(candidate, Refusal):
             refused.append(candidate.reason)
             continue
-        verdict = judge(candidate.after, variables, original=source.text, probes=probes)
+        verdict = judge(candidate.after, variables, original=source.text, probes=probes, oracle=oracle)
         problem = _problem(candidate, verdict)
         if problem is None and marked is not None:
             problem = _changed(marked, candidate, probes, variables)

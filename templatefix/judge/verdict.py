@@ -30,6 +30,7 @@ def judge(
     policy: Policy = DEFAULT_POLICY,
     tokenizer: Any = None,
     track: bool = True,
+    oracle: Oracle | None = None,
 ) -> Verdict:
     """Judge a chat template with markers.
 
@@ -46,6 +47,8 @@ def judge(
         tokenizer (`PreTrainedTokenizerBase`, *optional*): Judge the masks of tokens too.
         track (`bool`): Ask transformers which spans it tracks. Without, nothing imports transformers, and the true
             spans are judged.
+        oracle ([`Oracle`], *optional*): What was learned from the original on these probes; several patches of one
+            template need not learn it anew.
 
     Returns:
         [`Verdict`]: `holds` only if every claim holds on every probe that renders, and a conversation with two
@@ -61,7 +64,7 @@ def judge(
         probes, observer = reaching(unmarked, variables)
     after = Renderer(source, variables)
     before = Renderer(original, variables) if original is not None else after
-    oracle = Oracle.learn(before, probes)
+    oracle = oracle or Oracle.learn(before, probes)
     expectations = [oracle.expect(probe) for probe in probes]
     quoted = [oracle.expect(probe) for probe in _quoting(expectations)]
     expectations += [each for each in quoted if _whole(each)]

@@ -50,6 +50,7 @@ class Oracle:
     headers: Headers
     closings: Closings
     views: Mapping[str, View] = field(default_factory=dict, repr=False)
+    _known: dict[str, Expectation] = field(default_factory=dict, repr=False)
 
     @classmethod
     def learn(cls, renderer: Renderer, probes: Sequence[Probe]) -> Oracle:
@@ -66,7 +67,15 @@ class Oracle:
 
     def expect(self, probe: Probe) -> Expectation:
         """Say what each assistant turn of a probe owes."""
-        view = self.views.get(probe.name) or View(self.renderer, probe)
+        view = self.views.get(probe.name)
+        if view is None:
+            return self._expect(View(self.renderer, probe))
+        if probe.name not in self._known:
+            self._known[probe.name] = self._expect(view)
+        return self._known[probe.name]
+
+    def _expect(self, view: View) -> Expectation:
+        probe = view.probe
         text = view.full
         if text is None:
             return Expectation(probe, None)
