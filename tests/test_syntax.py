@@ -159,6 +159,19 @@ GUARD = "{% if m.role == 'assistant' %}"
             "{% macro f() %}{{ x }}{% endmacro %}{% generation %}{% set x = 1 %}{% endgeneration %}{{ f() }}",
             False,
         ),
+        (  # the other branch does not run
+            FOR + "{% if a %}{% set y = 1 %}{{ y }}{% else %}{{ y }}{% endif %}{% endfor %}",
+            FOR
+            + "{% if a %}{% generation %}{% set y = 1 %}{{ y }}{% endgeneration %}{% else %}{{ y }}{% endif %}{% endfor %}",
+            True,
+        ),
+        (
+            FOR + "{% if a %}{% set y = 1 %}{{ y }}{% else %}{{ x }}{% endif %}{{ y }}{% endfor %}",
+            FOR
+            + "{% if a %}{% generation %}{% set y = 1 %}{{ y }}{% endgeneration %}{% else %}{{ x }}{% endif %}{{ y }}"
+            "{% endfor %}",
+            False,
+        ),
         ("{{ x }}{% set x = 1 %}", "{% generation %}{{ x }}{% endgeneration %}{% set x = 1 %}", False),
         (
             FOR + "{{ x }}{% break %}{% endfor %}",

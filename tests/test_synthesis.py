@@ -26,6 +26,7 @@ PATCHED = {
     "generic_role": ("guard", [f"{A1}<|im_end|>", f"{A2}<|im_end|>"]),
     "tool_calls": ("split", [f"{A1}<|stop|>", f"{A2}<|stop|>"]),
     "no_prompt": ("wrap", [f" {A1}<|probe-eos|>", f" {A2}<|probe-eos|>"]),
+    "no_terminator": ("split", [f"{A1}\n", f"{A2}\n"]),
     "eos_after_loop": ("split", [f"{A1}<|end|>", f"{A2}<|end|>"]),
     "stripped_thinking": ("split", [f"{A1}<|im_end|>", f"<think>\n\n</think>\n\n{A2}<|im_end|>"]),
 }
@@ -49,18 +50,11 @@ def test_parts_are_masked() -> None:
     assert "".join(span.of(rendered.text) for span in rendered.spans) == f"{A1}<end>{A2}<end>"
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("judge_model", "does not open an assistant turn"),
-        ("no_terminator", "nothing closes this turn"),
-    ],
-)
-def test_refusals_say_why(name: str, words: str) -> None:
-    outcome = fix(Template.from_source(fixture(name)))
+def test_a_refusal_says_why() -> None:
+    outcome = fix(Template.from_source(fixture("judge_model")))
     assert outcome.status == "refused"
     assert outcome.after == outcome.before
-    assert words in outcome.reason
+    assert "does not open an assistant turn" in outcome.reason
 
 
 def test_the_diff_keeps_the_templates_style() -> None:
@@ -75,6 +69,20 @@ def test_a_guard_prints_the_original_for_the_others() -> None:
     assert '{%- if message["role"] == "assistant" %}' in outcome.after
     plain = next(line for line in outcome.before.splitlines() if "im_end" in line)
     assert f"    {{%- else %}}\n    {plain}\n    {{%- endif %}}\n" in outcome.after
+
+
+def test_an_output_that_no_probe_reaches_is_cut_behind_its_header() -> None:
+    source = (
+        "{% for m in messages %}{% if m.role == 'assistant' %}{% if m.content == m.role ~ 'never' %}"
+        "{{ '<a>\\n</a>\\n' }}{% else %}{{ '<a>\\n' + m.content + '</a>\\n' }}{% endif %}"
+        "{% else %}{{ '<u>\\n' + m.content + '</u>\\n' }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<a>\\n' }}{% endif %}"
+    )
+    outcome = fix(Template.from_source(source))
+    assert outcome.status == "patched", outcome.reason
+    assert "{{ '<a>\\n' }}{% generation %}{{ '</a>' }}{% endgeneration %}{{ '\\n' }}" in outcome.after
+    assert outcome.verdict.coverage.marked == (1,)
+    assert any("no probe" in note.text for note in outcome.verdict.notes)
 
 
 @pytest.mark.parametrize("newline", ["\r\n", "\r"])

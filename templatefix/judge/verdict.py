@@ -76,7 +76,7 @@ def judge(
     if observer is None or original is not None:
         observer = Observer(marked, variables)
         observer.see(probes)
-    coverage = observer.coverage()
+    coverage = observer.coverage(oracle.headers.texts)
     checks += _holes(coverage)
     told, warned = exposed(tokenizer, source) if tokenizer is not None else ([], ())
     checks += told

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 from typing import cast
 
 from jinja2 import nodes
 
 from templatefix.syntax.lexer import Place
-from templatefix.syntax.nodes import branches, is_generation
+from templatefix.syntax.nodes import branches, is_generation, walk
 from templatefix.syntax.parser import has_span, span_of
 
 CLOSURE_NAMES = frozenset({"caller", "varargs", "kwargs"})
@@ -18,7 +21,7 @@ def hazard(tree: nodes.Template, body: list[nodes.Node]) -> str:
     """Say why neighbouring statements would not do the same inside a generation block; empty if they would.
 
     Decides for the worst where it is not sure: a name counts as read after the block if anything behind it in
-    the source reads it, or any macro does.
+    the source reads it, but for the other branches of a test that the block stands in, or any macro does.
 
     Args:
         tree (`jinja2.nodes.Template`): The whole template.
@@ -30,10 +33,13 @@ def hazard(tree: nodes.Template, body: list[nodes.Node]) -> str:
         return "a loop is left inside"
     if loaded & CLOSURE_NAMES:
         return f"{sorted(loaded & CLOSURE_NAMES)[0]!r} means something else inside"
-    if names := {name for node in body for name in stored(node)} & _read_after(tree, end):
+    names_of = _names_of(tree)
+    if names := {name for node in body for name in stored(node)} & names_of.read_after(
+        end, _others(tree, body)
+    ):
         return f"{sorted(names)[0]!r} is set inside and read behind"
-    later = {name.name for name in _assigned(tree) if _at(name) >= end}
-    known = {name.name for name in tree.find_all(nodes.Name) if _at(name) < start}
+    later = {name for at, name in names_of.assigned if at >= end}
+    known = {name for at, name in names_of.all if at < start}
     own = {name.name for node in body for name in _names(node, "store")}
     if names := (loaded & later) - known - own:
         return f"{sorted(names)[0]!r} is read inside before it is set behind"
@@ -108,21 +114,49 @@ def jumps(node: nodes.Node) -> bool:
     return any(jumps(each) for body in branches(node) for each in body)
 
 
-def _read_after(tree: nodes.Template, offset: int) -> set[str]:
-    after = {name.name for name in _names(tree, "load") if _at(name) >= offset}
+@dataclass(frozen=True)
+class _NamesOf:
+    """Where the names of a template stand: all, those read, those read in macros, those set."""
+
+    all: tuple[tuple[int, str], ...]
+    read: tuple[tuple[int, str], ...]
+    in_macros: frozenset[str]
+    assigned: tuple[tuple[int, str], ...]
+
+    def read_after(self, offset: int, but: set[int]) -> set[str]:
+        return {name for at, name in self.read if at >= offset and at not in but} | self.in_macros
+
+
+@lru_cache(maxsize=8)
+def _names_of(tree: nodes.Template) -> _NamesOf:
+    found = [*tree.find_all(nodes.Name)]
     macros = [
         *tree.find_all(nodes.Macro),
         *(each for each in tree.find_all(nodes.CallBlock) if not is_generation(each)),
     ]
-    return after | {name.name for macro in macros for name in _names(macro, "load")}
-
-
-def _assigned(tree: nodes.Template) -> list[nodes.Name]:
     targets = [
         *(each.target for each in tree.find_all(nodes.Assign)),
         *(each.target for each in tree.find_all(nodes.AssignBlock)),
     ]
-    return [name for target in targets for name in _names(target, "store")]
+    return _NamesOf(
+        tuple((_at(name), name.name) for name in found),
+        tuple((_at(name), name.name) for name in found if name.ctx == "load"),
+        frozenset(name.name for macro in macros for name in _names(macro, "load")),
+        tuple((_at(name), name.name) for target in targets for name in _names(target, "store")),
+    )
+
+
+def _others(tree: nodes.Template, body: list[nodes.Node]) -> set[int]:
+    """Where names stand in branches that do not run where a statement does: what it sets is not read there."""
+    above = next(above for node, above in walk(tree) if node is body[0])
+    found: set[int] = set()
+    for outer, inner in pairwise([*above, body[0]]):
+        if isinstance(outer, nodes.If):
+            arms: list[list[nodes.Node]] = [outer.body, outer.else_]
+            arms += [[arm] for arm in outer.elif_]
+            others = [each for arm in arms for each in arm if not any(every is inner for every in arm)]
+            found |= {_at(name) for each in others for name in _names(each, "load")}
+    return found
 
 
 def _names(node: nodes.Node, context: str) -> list[nodes.Name]:

@@ -9,7 +9,7 @@ from jinja2 import nodes
 from templatefix.model import Edit, Span
 from templatefix.render import leaves
 from templatefix.render.provenance import buffers
-from templatefix.syntax import Source, branches, span_of
+from templatefix.syntax import Source, branches, span_of, walk
 from templatefix.syntax.scope import hazard
 from templatefix.synthesis.bounds import end_of, start_of
 from templatefix.synthesis.guard import guarded, role_accessor
@@ -17,6 +17,7 @@ from templatefix.synthesis.items import CannotPlace, Item, any_in, neighbours
 from templatefix.synthesis.outputs import Cut, Leaf
 from templatefix.synthesis.parting import Parting
 from templatefix.synthesis.split import split
+from templatefix.synthesis.unseen import headers_in, owed_within, owned
 from templatefix.synthesis.writing import before, behind
 
 OPEN, CLOSE = "generation", "endgeneration"
@@ -45,6 +46,7 @@ class Planner:
 
     def __post_init__(self) -> None:
         self.index = {id(node): at for at, node in enumerate(leaves(self.source))}
+        self.above = {id(node): above for node, above in walk(self.source.tree)}
 
     def plan(self) -> list[Edit]:
         """Return the edits for the whole template.
@@ -104,6 +106,8 @@ class Planner:
         leaf = self.seen.get(self.index[id(node)])
         runs = [run for run in leaf.runs if run.role == "assistant" or not only_assistant] if leaf else []
         owed = [run for run in runs if run.owed]
+        if leaf is None and owned(node, self.above[id(node)]):
+            return self._unseen(node)
         if leaf is None or not owed:
             return Item(node, "out" if any(run.outside for run in runs) else "neutral")
         if any(run.foreign for run in runs):
@@ -121,6 +125,13 @@ class Planner:
             raise CannotPlace(f"{self._line(node)} {verb} the owed text at a place that varies")
         first, last = Cut(0, 0), Cut(leaf.atoms, 0)
         return Item(node, "in", None if start == first else start, None if end == last else end)
+
+    def _unseen(self, node: nodes.Output) -> Item:
+        """What no probe reached is owed from behind the header that it writes."""
+        found = owed_within(self.source, node, headers_in(self.seen.values()))
+        if found is None:
+            return Item(node, "neutral")
+        return Item(node, "in", found[0], found[1])
 
     def _line(self, node: nodes.Node) -> str:
         return f"line {self.source.position(span_of(node).start)[0]}"

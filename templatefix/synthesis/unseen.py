@@ -1,0 +1,71 @@
+"""Outputs that no probe reached and that write a whole header: where their own words say the owed text stands."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from jinja2 import nodes
+
+from templatefix.coverage import possible
+from templatefix.syntax import Source
+from templatefix.syntax.chain import atoms, is_literal
+from templatefix.synthesis.outputs import Cut, Leaf
+
+_OTHERS = ("user", "system", "tool")
+
+
+def owned(output: nodes.Output, above: Sequence[nodes.Node]) -> bool:
+    """Whether the tests around an output let it run for an assistant's message, and for no other.
+
+    Args:
+        output (`jinja2.nodes.Output`): The output.
+        above (`Sequence[jinja2.nodes.Node]`): Its ancestors, outermost first.
+    """
+    return possible(output, above) and not any(possible(output, above, role) for role in _OTHERS)
+
+
+def headers_in(seen: Iterable[Leaf]) -> set[str]:
+    """Return what outputs print before owed text in the same execution.
+
+    Args:
+        seen (`Iterable[Leaf]`): What the probes saw of each output.
+    """
+    before = {
+        "".join(run.texts[: cut.atom]) + "".join(run.texts[cut.atom : cut.atom + 1])[: cut.offset]
+        for leaf in seen
+        for run in leaf.runs
+        for cut in run.starts
+        if run.owed
+    }
+    return {each for each in before if each.strip()}
+
+
+def owed_within(source: Source, output: nodes.Output, headers: Collection[str]) -> tuple[Cut, Cut] | None:
+    """Return where owed text starts and ends in an output that begins with a header and prints more.
+
+    Args:
+        source (`Source`): The template.
+        output (`jinja2.nodes.Output`): An output of one expression, or of template data.
+        headers (`Collection[str]`): What opens assistant turns.
+    """
+    if len(output.nodes) != 1:
+        return None
+    expression = output.nodes[0]
+    data = isinstance(expression, nodes.TemplateData)
+    found = [expression] if data else atoms(expression, source.text, source.markup)
+    texts = [_text(each) for each in found]
+    first, last = texts[0], texts[-1]
+    header = max((each for each in headers if first and first.startswith(each)), key=len, default="")
+    if not header or (len(found) == 1 and first is not None and not first[len(header) :].strip()):
+        return None
+    start = Cut(0, len(header)) if first and len(header) < len(first) else Cut(1, 0)
+    closing = last.rstrip() if last else ""
+    trailing = bool(last) and len(closing) < len(last or "")
+    end = Cut(len(found) - 1, len(closing)) if closing and trailing else Cut(len(found), 0)
+    return start, end
+
+
+def _text(node: nodes.Node) -> str | None:
+    if isinstance(node, nodes.TemplateData):
+        return node.data
+    return node.value if isinstance(node, nodes.Const) and is_literal(node) else None
