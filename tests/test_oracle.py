@@ -67,20 +67,7 @@ def test_a_prefill_may_stand_on_either_side() -> None:
     }
 
 
-NEXT_ROLE_STOPS = """[G]<sop>
-{%- for m in messages %}
-{%- if m.role == 'assistant' -%}
-<|assistant|>
-{{- '\\n<think></think>' }}
-{%- if m.content %}{{ '\\n' + m.content }}{% endif %}
-{%- for call in m.tool_calls or [] %}{{ '\\n<call>' + call.function.name }}{% if call.function.arguments is mapping %}{{ call.function.arguments.place }}{% endif %}{{ '</call>' }}{% endfor %}
-{%- else -%}
-<|{{ m.role }}|>{{ '\\n' }}
-{%- for part in (m.content if m.content is not string else []) %}{{ '<media>' if part.type != 'text' else part.text }}{% endfor %}
-{%- if m.content is string %}{{ m.content }}{% endif %}
-{%- endif %}
-{%- endfor %}
-{%- if add_generation_prompt %}<|assistant|>{{ '\\n<think></think>' if enable_thinking is defined and not enable_thinking else '' }}{% endif %}"""
+NEXT_ROLE_STOPS = fixture("next_role_stops")
 THINK = "\n<think></think>"
 
 
@@ -99,7 +86,7 @@ def test_nothing_closes_a_turn_but_the_next_role(probe: str, first: str) -> None
 
 
 def test_media_of_the_next_message_close_no_turn() -> None:
-    source = NEXT_ROLE_STOPS.replace("{{ '\\n' + m.content }}", "{{ '\\n' + m.content[-1].text }}")
+    source = NEXT_ROLE_STOPS.replace("'\\n' + m.content }}", "'\\n' + m.content[-1].text }}")
     assert owed(source, "parts with media")[0] == f"{THINK}\n{A1}"
 
 

@@ -162,7 +162,8 @@ GUARD = "{% if m.role == 'assistant' %}"
         (  # the other branch does not run
             FOR + "{% if a %}{% set y = 1 %}{{ y }}{% else %}{{ y }}{% endif %}{% endfor %}",
             FOR
-            + "{% if a %}{% generation %}{% set y = 1 %}{{ y }}{% endgeneration %}{% else %}{{ y }}{% endif %}{% endfor %}",
+            + "{% if a %}{% generation %}{% set y = 1 %}{{ y }}{% endgeneration %}{% else %}{{ y }}{% endif %}"
+            "{% endfor %}",
             True,
         ),
         (
