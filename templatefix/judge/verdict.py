@@ -166,14 +166,15 @@ def _two_turns(expectations: Sequence[Expectation], before: Renderer) -> Iterato
     reason = _try(lambda: before.render(first.messages, **first.arguments))
     reason = f": it raises {reason}" if isinstance(reason, str) else ""
     detail = f"no probe conversation of two assistant turns renders{reason}"
-    yield Check(Claim.EXACT_SPAN, "all", "undecided", detail=detail)
+    yield Check(Claim.EXACT_SPAN, "all", "undecided", detail=detail, fault="no-two-turns")
 
 
 def _holes(coverage: Coverage) -> Iterator[Check]:
     if coverage.unmarked:
         lines = ", ".join(map(str, coverage.unmarked))
         detail = f"an assistant's turn may print the output in line {lines}, and no probe reached it"
-        yield Check(Claim.EXACT_SPAN, "none", "undecided", detail=detail)
+        line = coverage.unmarked[0]
+        yield Check(Claim.EXACT_SPAN, "none", "undecided", detail=detail, line=line, fault="untested-output")
 
 
 def _try(action: Callable[[], Rendered]) -> Rendered | str:
