@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from difflib import SequenceMatcher
 from typing import Any
 
-from templatefix import registry, rules, synthesis
+from templatefix import registry, synthesis
 from templatefix.coverage import reaching
-from templatefix.diagnosis import diagnose, unfit
-from templatefix.edits import Newlines, origin
-from templatefix.errors import RenderError, SyntaxProblem, TemplateFixError
+from templatefix.diagnosis import changed, diagnose, objection, unfit, words
+from templatefix.edits import Newlines
+from templatefix.errors import SyntaxProblem, TemplateFixError
 from templatefix.judge import judge
 from templatefix.model import (
     Attempt,
@@ -18,12 +19,10 @@ from templatefix.model import (
     Outcome,
     Refusal,
     RefusalKind,
-    Severity,
     Template,
     Verdict,
 )
-from templatefix.probes import PLACEHOLDERS, Probe
-from templatefix.render import Renderer
+from templatefix.probes import Probe
 from templatefix.stripping import strip
 from templatefix.syntax import Source, is_generation, parse, same_without_markers, walk
 
@@ -72,9 +71,9 @@ def _patched(
             attempts.append(candidate)
             continue
         verdict = judge(candidate.after, variables, original=source.text, probes=probes)
-        problem = _problem(source, candidate, verdict)
+        problem = objection(source, candidate, verdict)
         if problem is None and marked is not None:
-            problem = _changed(marked, candidate, probes, variables)
+            problem = changed(marked, candidate, probes, variables)
         if problem is not None:
             attempts.append(problem)
             continue
@@ -113,9 +112,9 @@ def _marked(template: Template, source: Source, variables: dict[str, Any] | None
     if verdict.outcome == "holds":
         return Outcome(template, "correct", template.source, verdict)
     line = verdict.blame.line if verdict.blame else 0
-    wrong = f"it has markers already, and they are not right: {_words(verdict)}"
+    wrong = f"it has markers already, and they are not right: {words(verdict)}"
     if verdict.outcome != "fails":  # markers that are not refuted stay
-        wrong = f"it has markers already, and they cannot be judged: {_words(verdict)}"
+        wrong = f"it has markers already, and they cannot be judged: {words(verdict)}"
         probes, _ = reaching(source, variables)
         refusal = diagnose(source, variables, probes, [Attempt(wrong, line, verdict=verdict)])
         return _refused(template, refusal, verdict=verdict)
@@ -127,62 +126,20 @@ def _marked(template: Template, source: Source, variables: dict[str, Any] | None
     outcome = _patched(template, plain, variables, source)
     if outcome.refusal is None:
         return outcome
-    refusal = outcome.refusal
+    known = _lines(Newlines.of(plain).normal, source.text)
+    attempts = [replace(each, line=known.get(each.line, 0)) for each in outcome.attempts]
+    refusal = replace(outcome.refusal, line=known.get(outcome.refusal.line, 0))
     if refusal.kind not in _OF_THE_TEMPLATE:
         refusal = Refusal(RefusalKind.WRONG_MARKERS, f"{wrong}; without them, {refusal.reason}", line)
-    return _refused(template, refusal, outcome.attempts, verdict)
+    return _refused(template, refusal, attempts, verdict)
 
 
-def _changed(
-    marked: Source, candidate: Candidate, probes: Sequence[Probe], variables: dict[str, Any] | None
-) -> Attempt | None:
-    """Say where the new markers change what the old ones let through: a marker may change the text it encloses."""
-    old, new = (Renderer(text, variables or PLACEHOLDERS) for text in (marked.text, candidate.after))
-    for probe in probes:
-        if _text(old, probe) != _text(new, probe):
-            reason = f"with its old markers the template prints another text on the probe {probe.name!r}"
-            return Attempt(reason, method=candidate.method, family=candidate.family)
-    return None
-
-
-def _text(renderer: Renderer, probe: Probe) -> str | None:
-    try:
-        return renderer.render(probe.messages, **probe.arguments).text
-    except RenderError:
-        return None
-
-
-def _problem(source: Source, candidate: Candidate, verdict: Verdict) -> Attempt | None:
-    """What the judge or a rule objects to."""
-    line = verdict.blame.line if verdict.blame else 0
-    if verdict.outcome != "holds":
-        reason = f"the best patch found ({candidate.method}) is not proven: {_words(verdict)}"
-    else:
-        findings = rules.check([Template.from_source(candidate.after)])
-        error = next((each for each in findings if each.severity is Severity.ERROR), None)
-        if error is None:
-            return None
-        reason, line = f"the best patch found breaks {error.code}: {error.message}", error.line
-    return Attempt(reason, _before(source, candidate, line), candidate.method, candidate.family, verdict)
-
-
-def _before(source: Source, candidate: Candidate, line: int) -> int:
-    """The line of the template that a line of its patch was put at."""
-    if not line:
-        return 0
-    start = sum(len(each) + 1 for each in candidate.after.split("\n")[: line - 1])
-    return source.position(origin(candidate.edits, start))[0]
-
-
-def _words(verdict: Verdict) -> str:
-    blame = verdict.blame
-    if blame is None:
-        return "nothing could be checked"
-    shown = ""
-    if blame.outcome == "fails" and (blame.expected or blame.actual):
-        shown = f" (expected {_short(blame.expected)}, found {_short(blame.actual)})"
-    return f"{blame.claim} {blame.outcome} on the probe {blame.probe!r}: {blame.detail}{shown}"
-
-
-def _short(text: str, most: int = 60) -> str:
-    return repr(text) if len(text) <= most else f"{text[: most // 2]!r} … {text[-most // 2 :]!r}"
+def _lines(plain: str, marked: str) -> dict[int, int]:
+    """Which line of a text with markers each line of the text without them is."""
+    matcher = SequenceMatcher(None, plain.split("\n"), marked.split("\n"), autojunk=False)
+    pairs = (
+        (range(old, old_end), range(new, new_end))
+        for kind, old, old_end, new, new_end in matcher.get_opcodes()
+        if kind in ("equal", "replace")
+    )
+    return {one + 1: other + 1 for ours, theirs in pairs for one, other in zip(ours, theirs, strict=False)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -58,7 +59,8 @@ def _silent(case: Case) -> Refusal | None:
     """Nothing renders: what is raised, and what is missing."""
     if case.renders:
         return None
-    error = next((each for each in case.errors if each.missing), case.errors[0])
+    raised = Counter((error.what, error.line) for error in case.errors)
+    error = max(case.errors, key=lambda error: raised[error.what, error.line])  # odd probes raise odd errors
     reason = f"it raises on every probe conversation: {error.what}"
     if error.missing:
         kind = "variable" if error.missing in _read(case.source) else "key"

@@ -74,7 +74,7 @@ def judge(
         observer = Observer(marked, variables)
         observer.see(probes)
     coverage = observer.coverage()
-    checks += _holes(coverage)
+    checks += _holes(coverage, "" if original is None else " of the patched template")
     told, warned = exposed(tokenizer, source) if tokenizer is not None else ([], ())
     checks += told
     proven = original is not None and same_without_markers(unmarked, marked)
@@ -169,10 +169,10 @@ def _two_turns(expectations: Sequence[Expectation], before: Renderer) -> Iterato
     yield Check(Claim.EXACT_SPAN, "all", "undecided", detail=detail, fault="no-two-turns")
 
 
-def _holes(coverage: Coverage) -> Iterator[Check]:
+def _holes(coverage: Coverage, whose: str) -> Iterator[Check]:
     if coverage.unmarked:
         lines = ", ".join(map(str, coverage.unmarked))
-        detail = f"an assistant's turn may print the output in line {lines}, and no probe reached it"
+        detail = f"an assistant's turn may print the output in line {lines}{whose}, and no probe reached it"
         line = coverage.unmarked[0]
         yield Check(Claim.EXACT_SPAN, "none", "undecided", detail=detail, line=line, fault="untested-output")
 

@@ -33,7 +33,7 @@ class RefusalKind(StrEnum):
     UNSUPPORTED_SHAPE = "unsupported-shape"
     """The owed text is known, and no placement of markers that the patcher knows gives it."""
     WRONG_MARKERS = "wrong-markers"
-    """The markers that it has are wrong or cannot be judged, and nothing better was proven."""
+    """The markers that it has are refuted, and nothing better was proven."""
 
 
 @dataclass(frozen=True, slots=True)
