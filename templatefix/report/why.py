@@ -71,13 +71,15 @@ def write_why(outcome: Outcome, *, width: int = 100) -> str:
         outcome (`Outcome`): What became of it.
         width (`int`): Cells a line may take.
     """
+    heading = f"{visible(outcome.template.label)}: {outcome.status}"
     if outcome.refusal is not None:
+        heading += f" ({outcome.refusal.kind})"
         lines = _refused(outcome, outcome.refusal, width)
     elif outcome.status == "correct":
         lines = _paragraph("The markers that it has hold on every probe; there is nothing to do.", width)
     else:
         lines = _patched(outcome, width)
-    return "\n".join([f"{visible(outcome.template.label)}: {outcome.status}", *lines]) + "\n"
+    return "\n".join([heading, *lines]) + "\n"
 
 
 def _refused(outcome: Outcome, refusal: Refusal, width: int) -> list[str]:
