@@ -37,6 +37,23 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
     return "".join([*pieces, text[cursor:]])
 
 
+def origin(edits: Iterable[Edit], offset: int) -> int:
+    """Return where a character of the edited text stood before; of an inserted text, where it was put.
+
+    Args:
+        edits (`Iterable[Edit]`): Disjoint edits in any order.
+        offset (`int`): Offset into the text that they gave.
+    """
+    moved = 0
+    for edit in sorted(edits, key=lambda edit: edit.span):
+        if offset < edit.span.start + moved:
+            break
+        if offset < edit.span.start + moved + len(edit.text):
+            return edit.span.start
+        moved += len(edit.text) - len(edit.span)
+    return offset - moved
+
+
 @dataclass(frozen=True, slots=True)
 class Newlines:
     """A text with its line ends normalised to `\\n`, and the way back.

@@ -60,4 +60,19 @@ class RegistryError(TemplateFixError):
 
 
 class RenderError(TemplateFixError):
-    """A template raised, or went over its limits, on one conversation."""
+    """A template raised, or went over its limits, on one conversation.
+
+    Args:
+        what (`str`): What it raised.
+        line (`int`): 1-based line of the template that raised; 0 where that is not known.
+        missing (`str`): The variable or key that the template asks for and does not get; empty if that is not why.
+    """
+
+    def __init__(self, what: str, *, line: int = 0, missing: str = "") -> None:
+        super().__init__(what)
+        self.line = line
+        self.missing = missing
+
+
+class LimitError(RenderError):
+    """A render takes too long, or makes too much."""

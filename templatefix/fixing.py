@@ -4,20 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from difflib import SequenceMatcher
 from typing import Any
 
-from templatefix import registry, rules, synthesis
+from templatefix import registry, synthesis
 from templatefix.coverage import reaching
+from templatefix.diagnosis import changed, diagnose, objection, unfit, words
 from templatefix.edits import Newlines
-from templatefix.errors import RenderError, TemplateFixError
+from templatefix.errors import SyntaxProblem, TemplateFixError
 from templatefix.judge import judge
-from templatefix.model import Candidate, Method, Outcome, Severity, Status, Template, Verdict
+from templatefix.model import (
+    Attempt,
+    Candidate,
+    Outcome,
+    Refusal,
+    RefusalKind,
+    Template,
+    Verdict,
+)
 from templatefix.oracle import Oracle
 from templatefix.probes import PLACEHOLDERS, Probe
 from templatefix.render import Renderer
 from templatefix.stripping import strip
 from templatefix.syntax import Source, is_generation, parse, same_without_markers, walk
-from templatefix.synthesis import Refusal
+
+_OF_THE_TEMPLATE = (
+    RefusalKind.NOT_A_CHAT_TEMPLATE,
+    RefusalKind.RENDERS_NOTHING,
+    RefusalKind.TEXT_DROPPED,
+    RefusalKind.QUOTED_AS_INPUT,
+)
+"""What no markers could cure, whichever a template has."""
 
 
 def fix(template: Template) -> Outcome:
@@ -28,12 +45,17 @@ def fix(template: Template) -> Outcome:
 
     Returns:
         [`Outcome`]: `correct`, `patched` with a verdict that holds, or `refused` with the reason.
-
-    Raises:
-        SyntaxProblem: The template does not parse.
     """
-    source = parse(template.source, where=template.label)
     variables = dict(template.variables) or None
+    if not template.source.removeprefix("\ufeff").strip():
+        return _refused(template, Refusal(RefusalKind.EMPTY, "the chat template is empty"))
+    try:
+        source = parse(template.source, where=template.label)
+        refusal = unfit(source, variables)
+    except SyntaxProblem as problem:
+        return _refused(template, Refusal(RefusalKind.DOES_NOT_PARSE, problem.what, problem.line))
+    if refusal is not None:
+        return _refused(template, refusal)
     if any(is_generation(node) for node, _ in walk(source.tree)):
         return _marked(template, source, variables)
     return _patched(template, template.source, variables)
@@ -44,34 +66,50 @@ def _patched(
 ) -> Outcome:
     """Patch the template's text without markers; where it has had some, keep what it printed with them."""
     source = parse(plain, where=template.label)
-    refused: list[str] = []
-    reasons: list[str] = []
+    attempts: list[Attempt] = []
     probes, _ = reaching(source, variables)
     oracle = Oracle.learn(Renderer(source.text, variables or PLACEHOLDERS), probes)
     for candidate in _candidates(source, variables, probes):
-        if isinstance(candidate, Refusal):
-            refused.append(candidate.reason)
+        if oracle.unsure:  # once one patch was judged, it is known that no other can be proven
+            break
+        if isinstance(candidate, Attempt):
+            attempts.append(candidate)
             continue
-        verdict = judge(candidate.after, variables, original=source.text, probes=probes, oracle=oracle)
-        problem = _problem(candidate, verdict)
+        verdict = judge(
+            candidate.after, variables, original=source.text, probes=probes, oracle=oracle, hasty=True
+        )
+        problem = objection(source, candidate, verdict)
         if problem is None and marked is not None:
-            problem = _changed(marked, candidate, probes, variables)
-        if problem is None:
-            after = Newlines.of(plain).apply(candidate.edits)
-            if marked is not None and not same_without_markers(marked, source):
-                verdict = replace(verdict, proven=False)
-            return _outcome(
-                template, "patched", after, verdict, method=candidate.method, family=candidate.family
-            )
-        reasons.append(problem)
-    nothing = "no probe conversation makes the template print an assistant turn"
-    reason = next(iter([*reasons, *refused]), nothing)
-    return _outcome(template, "refused", template.source, Verdict(), reason=reason)
+            problem = changed(marked, candidate, probes, variables)
+        if problem is not None:
+            attempts.append(problem)
+            continue
+        after = Newlines.of(plain).apply(candidate.edits)
+        if marked is not None and not same_without_markers(marked, source):
+            verdict = replace(verdict, proven=False)
+        return Outcome(
+            template,
+            "patched",
+            after,
+            verdict,
+            candidate.method,
+            candidate.family,
+            attempts=tuple(attempts),
+        )
+    return _refused(template, diagnose(source, variables, probes, attempts), attempts)
+
+
+def _refused(
+    template: Template, refusal: Refusal, attempts: Sequence[Attempt] = (), verdict: Verdict | None = None
+) -> Outcome:
+    """Refuse; the verdict is that of the markers which the template has."""
+    verdict = verdict or Verdict()
+    return Outcome(template, "refused", template.source, verdict, refusal=refusal, attempts=tuple(attempts))
 
 
 def _candidates(
     source: Source, variables: dict[str, Any] | None, probes: Sequence[Probe]
-) -> Iterator[Candidate | Refusal]:
+) -> Iterator[Candidate | Attempt]:
     yield from registry.candidates(source.text)
     yield from synthesis.candidates(source, variables, probes)
 
@@ -79,69 +117,36 @@ def _candidates(
 def _marked(template: Template, source: Source, variables: dict[str, Any] | None) -> Outcome:
     verdict = judge(source.text, variables)
     if verdict.outcome == "holds":
-        return _outcome(template, "correct", template.source, verdict)
-    wrong = f"it has markers already, and they are not right: {_words(verdict)}"
+        return Outcome(template, "correct", template.source, verdict)
+    line = verdict.blame.line if verdict.blame else 0
+    wrong = f"it has markers already, and they are not right: {words(verdict)}"
     if verdict.outcome != "fails":  # markers that are not refuted stay
-        return _outcome(template, "refused", template.source, verdict, reason=wrong)
+        wrong = f"it has markers already, and they cannot be judged: {words(verdict)}"
+        probes, _ = reaching(source, variables)
+        refusal = diagnose(source, variables, probes, [Attempt(wrong, line, verdict=verdict)])
+        return _refused(template, refusal, verdict=verdict)
     try:
         plain = strip(template, strict=False)  # what that changes is looked for on the probes
     except TemplateFixError as error:
-        return _outcome(template, "refused", template.source, verdict, reason=f"{wrong}; {error.what}")
+        refusal = Refusal(RefusalKind.WRONG_MARKERS, f"{wrong}; {error.what}", line)
+        return _refused(template, refusal, verdict=verdict)
     outcome = _patched(template, plain, variables, source)
-    if outcome.status == "patched":
+    if outcome.refusal is None:
         return outcome
-    reason = f"{wrong}; without them, {outcome.reason}"
-    return _outcome(template, "refused", template.source, verdict, reason=reason)
+    known = _lines(Newlines.of(plain).normal, source.text)
+    attempts = [replace(each, line=known.get(each.line, 0)) for each in outcome.attempts]
+    refusal = replace(outcome.refusal, line=known.get(outcome.refusal.line, 0))
+    if refusal.kind not in _OF_THE_TEMPLATE:
+        refusal = Refusal(RefusalKind.WRONG_MARKERS, f"{wrong}; without them, {refusal.reason}", line)
+    return _refused(template, refusal, attempts, verdict)
 
 
-def _changed(
-    marked: Source, candidate: Candidate, probes: Sequence[Probe], variables: dict[str, Any] | None
-) -> str | None:
-    """Say where the new markers change what the old ones let through: a marker may change the text it encloses."""
-    old, new = (Renderer(text, variables or PLACEHOLDERS) for text in (marked.text, candidate.after))
-    for probe in probes:
-        if _text(old, probe) != _text(new, probe):
-            return f"with its old markers the template prints another text on the probe {probe.name!r}"
-    return None
-
-
-def _text(renderer: Renderer, probe: Probe) -> str | None:
-    try:
-        return renderer.render(probe.messages, **probe.arguments).text
-    except RenderError:
-        return None
-
-
-def _problem(candidate: Candidate, verdict: Verdict) -> str | None:
-    if verdict.outcome != "holds":
-        return f"the best patch found ({candidate.method}) is not proven: {_words(verdict)}"
-    findings = rules.check([Template.from_source(candidate.after)])
-    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
-    return f"the best patch found breaks {errors[0].code}: {errors[0].message}" if errors else None
-
-
-def _words(verdict: Verdict) -> str:
-    blame = verdict.blame
-    if blame is None:
-        return "nothing could be checked"
-    shown = ""
-    if blame.outcome == "fails" and (blame.expected or blame.actual):
-        shown = f" (expected {_short(blame.expected)}, found {_short(blame.actual)})"
-    return f"{blame.claim} {blame.outcome} on the probe {blame.probe!r}: {blame.detail}{shown}"
-
-
-def _short(text: str, most: int = 60) -> str:
-    return repr(text) if len(text) <= most else f"{text[: most // 2]!r} … {text[-most // 2 :]!r}"
-
-
-def _outcome(
-    template: Template,
-    status: Status,
-    after: str,
-    verdict: Verdict,
-    *,
-    method: Method | None = None,
-    reason: str = "",
-    family: str = "",
-) -> Outcome:
-    return Outcome(template, status, after, verdict, method, reason, family)
+def _lines(plain: str, marked: str) -> dict[int, int]:
+    """Which line of a text with markers each line of the text without them is."""
+    matcher = SequenceMatcher(None, plain.split("\n"), marked.split("\n"), autojunk=False)
+    pairs = (
+        (range(old, old_end), range(new, new_end))
+        for kind, old, old_end, new, new_end in matcher.get_opcodes()
+        if kind in ("equal", "replace")
+    )
+    return {one + 1: other + 1 for ours, theirs in pairs for one, other in zip(ours, theirs, strict=False)}

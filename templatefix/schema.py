@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from templatefix.model import Finding, Outcome, Report, Template, Verdict
+from templatefix.model import Attempt, Check, Finding, Outcome, Refusal, Report, Template, Verdict
 
 SCHEMA_VERSION = 1
 
@@ -64,19 +64,45 @@ def verdict(value: Verdict) -> dict[str, Any]:
             "unmarked_not_reached": list(value.coverage.unmarked),
             "foreign_not_reached": list(value.coverage.foreign),
         },
-        "checks": [
-            {
-                "claim": check.claim.value,
-                "probe": check.probe,
-                "outcome": check.outcome,
-                "expected": check.expected,
-                "actual": check.actual,
-                "detail": check.detail,
-                "line": check.line,
-                "fault": check.fault,
-            }
-            for check in value.checks
-        ],
+        "checks": [check(each) for each in value.checks],
+    }
+
+
+def check(value: Check) -> dict[str, Any]:
+    """One claim, judged on one probe."""
+    return {
+        "claim": value.claim.value,
+        "probe": value.probe,
+        "outcome": value.outcome,
+        "expected": value.expected,
+        "actual": value.actual,
+        "detail": value.detail,
+        "line": value.line,
+        "fault": value.fault,
+    }
+
+
+def refusal(value: Refusal | None) -> dict[str, Any] | None:
+    """Why a template was refused; `line` is 0 where none can be told."""
+    if value is None:
+        return None
+    return {
+        "kind": value.kind.value,
+        "reason": value.reason,
+        "line": value.line,
+        "missing": value.missing,
+    }
+
+
+def attempt(value: Attempt) -> dict[str, Any]:
+    """One way to a patch that led nowhere, with the check that objects."""
+    return {
+        "method": value.method,
+        "family": value.family,
+        "outcome": value.verdict.outcome,
+        "reason": value.reason,
+        "line": value.line,
+        "check": check(value.check) if value.check else None,
     }
 
 
@@ -101,6 +127,8 @@ def outcomes(values: list[Outcome]) -> dict[str, Any]:
                 "method": each.method,
                 "family": each.family,
                 "reason": each.reason,
+                "refusal": refusal(each.refusal),
+                "attempts": [attempt(tried) for tried in each.attempts],
                 "diff": each.diff(),
                 "verdict": verdict(each.verdict),
             }

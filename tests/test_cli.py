@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import templatefix
 from templatefix.cli import main
 from tests.conftest import FIXTURES, fixture
 
@@ -208,8 +209,15 @@ def _file(folder: Path, data: bytes, name: str = "chat_template.jinja") -> Path:
     return path
 
 
-@pytest.mark.parametrize("command", ["audit", "verify", "fix"])
-@pytest.mark.parametrize("name", UNREADABLE)
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (command, name)
+        for command in ("audit", "verify", "fix")
+        for name in UNREADABLE
+        if (command, name) != ("fix", "no Jinja")  # a refusal, which hides no other template
+    ],
+)
 def test_unreadable_input_is_one_clear_error(run: Run, tmp_path: Path, command: str, name: str) -> None:
     make, words = UNREADABLE[name]
     code, out, err = run(command, make(tmp_path))
@@ -218,6 +226,105 @@ def test_unreadable_input_is_one_clear_error(run: Run, tmp_path: Path, command: 
     assert words in err
     assert "cure: " in err
     assert "Traceback" not in err
+
+
+def test_fixing_no_jinja_is_a_refusal(run: Run, tmp_path: Path) -> None:
+    code, out, err = run("fix", _file(tmp_path, b"a\n{% if %}"))
+    assert (code, out) == (3, "")
+    assert "chat_template.jinja: refused (does-not-parse, line 2): the chat template does not parse" in err
+
+
+def test_why_is_printed_in_place_of_the_diff(run: Run, branches: Path) -> None:
+    code, out, err = run("fix", "--why", FIXTURES / "templates" / "judge_model.jinja")
+    assert (code, err) == (1, "")
+    assert "judge_model.jinja: refused (quoted-as-input)\n" in out
+    assert "Line 5 stands in" in out and "\n    5 | {{- 'Rating:' }}\n" in out
+    code, out, err = run("fix", "--why", "--in-place", branches)
+    assert (code, err) == (0, f"written: {branches}\n")
+    assert "patched\n  The method wrap holds" in out and "+++" not in out
+    assert run("verify", branches)[0] == 0
+
+
+def test_json_tells_refusals_apart(run: Run) -> None:
+    code, out, _ = run("fix", "--format", "json", FIXTURES / "templates" / "judge_model.jinja")
+    (template,) = json.loads(out)["templates"]
+    refusal = template["refusal"]
+    assert (code, template["status"], refusal["kind"], refusal["line"]) == (
+        1,
+        "refused",
+        "quoted-as-input",
+        5,
+    )
+    assert template["reason"] == refusal["reason"] and refusal["missing"] == ""
+    assert template["attempts"][-1]["check"]["fault"] == "no-turn-opened"
+    assert template["attempts"][-1]["outcome"] == "undecided"
+
+
+VARIANTS: dict[str, Callable[[dict[str, str]], object]] = {
+    "list": lambda texts: [{"name": name, "template": text} for name, text in texts.items()],
+    "mapping": lambda texts: texts,
+}
+BROKEN = {
+    "quoted-as-input": fixture("judge_model"),
+    "does-not-parse": "{% if %}",
+    "renders-nothing": "{{ messages[0].speaker.name }}",
+    "not-a-chat-template": "Hello.",
+}
+
+
+def _shown(template: dict[str, object]) -> tuple[object, object]:
+    return template["name"], template["status"]
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+@pytest.mark.parametrize("form", VARIANTS)
+def test_one_refused_variant_hides_no_other(run: Run, tmp_path: Path, form: str, kind: str) -> None:
+    source = tmp_path / "model"
+    source.mkdir()
+    texts = {"default": BROKEN[kind], "tool_use": fixture("tool_calls"), "rag": fixture("branches")}
+    path = config(source, VARIANTS[form](texts))
+    code, _, err = run("fix", source, "-o", tmp_path / "out")
+    assert code == (3 if kind == "does-not-parse" else 1)
+    assert f": refused ({kind}" in err
+    assert "(tool_use): patched" in err and "(rag): patched" in err
+    written = tmp_path / "out" / path.name
+    document = json.loads(run("fix", "--format", "json", written)[1])
+    status = [_shown(each) for each in document["templates"]]
+    assert status == [("default", "refused"), ("tool_use", "correct"), ("rag", "correct")]
+    stored = json.loads(written.read_text())["chat_template"]
+    assert (stored["default"] if form == "mapping" else stored[0]["template"]) == BROKEN[kind]
+    assert json.loads(path.read_text())["chat_template"] == VARIANTS[form](texts)
+
+
+def test_every_file_of_a_processor_is_patched(run: Run, tmp_path: Path) -> None:
+    source = tmp_path / "model"
+    more = source / "additional_chat_templates"
+    more.mkdir(parents=True)
+    (source / "processor_config.json").write_text("{}")
+    (source / "chat_template.jinja").write_text(fixture("branches"))
+    (more / "tool_use.jinja").write_text(fixture("tool_calls"))
+    (more / "judge.jinja").write_text(fixture("judge_model"))
+    code, _, err = run("fix", source, "-o", tmp_path / "out")
+    assert code == 1
+    assert "(judge): refused (quoted-as-input, line 5)" in err
+    assert err.count(": patched (") == 2
+    document = json.loads(run("fix", "--format", "json", tmp_path / "out")[1])
+    found = {_shown(each) for each in document["templates"]}
+    assert found == {("default", "correct"), ("tool_use", "correct"), ("judge", "refused")}
+
+
+def test_a_processor_is_fixed_as_an_object() -> None:
+    """Its templates, and not the tokenizer's: they are what `processor.apply_chat_template` renders."""
+
+    class Processor:
+        def __init__(self) -> None:
+            self.chat_template = {"default": fixture("branches"), "judge": fixture("judge_model")}
+
+    outcomes = templatefix.fix_all(Processor())
+    assert [(each.template.name, each.status) for each in outcomes] == [
+        ("default", "patched"),
+        ("judge", "refused"),
+    ]
 
 
 def test_one_bad_target_of_several_writes_nothing(run: Run, branches: Path, tmp_path: Path) -> None:

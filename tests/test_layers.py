@@ -18,7 +18,8 @@ FLOORS = (
     ("oracle", "coverage", "registry"),
     ("judge", "synthesis"),
     ("rules",),
-    ("fixing", "stripping"),
+    ("diagnosis", "stripping"),
+    ("fixing",),
     ("sources",),
     ("api", "demo", "report"),
     ("cli", "__main__"),
@@ -32,7 +33,6 @@ SAME_FLOOR = {
     ("schema", "model"),
     ("__main__", "cli"),
     ("model", "schema"),
-    ("fixing", "stripping"),
 }
 PACKAGE = Path(templatefix.__file__).parent
 

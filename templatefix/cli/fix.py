@@ -9,9 +9,9 @@ import typer
 
 from templatefix import api, schema
 from templatefix.cli.exits import Exit
-from templatefix.cli.options import AsFormat, ExitZero, Format, Quiet, Targets, ended, hint
+from templatefix.cli.options import AsFormat, ExitZero, Format, Quiet, Targets, ended, hint, width
 from templatefix.errors import UsageError
-from templatefix.model import Outcome, Template
+from templatefix.model import Outcome, RefusalKind, Template
 
 Change = tuple[Template, str]
 
@@ -20,6 +20,12 @@ Check = Annotated[
     bool, typer.Option("--check", help="Only say what would change; exit with 1 if anything would.")
 ]
 InPlace = Annotated[bool, typer.Option("--in-place", help="Write the patch to where the template came from.")]
+Why = Annotated[
+    bool,
+    typer.Option(
+        "--why", help="Say at length what was tried and what stood in the way, in place of the diff."
+    ),
+]
 Out = Annotated[Path | None, typer.Option("-o", "--output", help="Write a patched copy of the target here.")]
 
 
@@ -29,6 +35,7 @@ def command(
     check: Check = False,
     in_place: InPlace = False,
     output: Out = None,
+    why: Why = False,
     form: AsFormat = Format.TEXT,
     quiet: Quiet = False,
     exit_zero: ExitZero = False,
@@ -38,30 +45,40 @@ def command(
         raise UsageError("--diff, --check, --in-place and -o exclude each other", cure="choose one of them.")
     if output is not None and len(targets) != 1:
         raise UsageError("-o goes with one target", cure="fix one target at a time.")
-    outcomes = [_fixed(template, check, form, quiet) for template in _read(targets)]
+    outcomes = [_fixed(template, check, why, form, quiet) for template in _read(targets)]
     changes = [(each.template, each.after) for each in outcomes if each.status == "patched"]
     if form is Format.JSON:
         from templatefix.report import json_
 
         print(json_.dump(schema.outcomes(outcomes)), end="")
-    elif not (check or in_place or output):
+    elif not (check or why or in_place or output):
         print("".join(outcome.diff() for outcome in outcomes), end="")
     _ship(targets, changes, in_place=in_place, output=output)
     if check and form is Format.TEXT:
         from templatefix.report.verdict import write_counts
 
         print(write_counts(outcomes), end="")
-    found = any(each.status == "refused" for each in outcomes) or (check and changes)
-    return ended(Exit.FOUND if found else Exit.FINE, exit_zero)
+    return ended(_code(outcomes, changed=check and bool(changes)), exit_zero)
 
 
 def _read(targets: list[str]) -> list[Template]:
     return [template for target in targets for template in api.read(target) if template.effective]
 
 
-def _fixed(template: Template, check: bool, form: Format, quiet: bool) -> Outcome:
+def _code(outcomes: list[Outcome], *, changed: bool) -> Exit:
+    if any(each.refusal and each.refusal.kind is RefusalKind.DOES_NOT_PARSE for each in outcomes):
+        return Exit.UNREADABLE
+    refused = any(each.status == "refused" for each in outcomes)
+    return Exit.FOUND if refused or changed else Exit.FINE
+
+
+def _fixed(template: Template, check: bool, why: bool, form: Format, quiet: bool) -> Outcome:
     outcome = api.fix_template(template)
-    if form is Format.TEXT:
+    if form is Format.TEXT and why:
+        from templatefix.report.why import write_why
+
+        print(write_why(outcome, width=width()), flush=True)
+    elif form is Format.TEXT:
         from templatefix.report.verdict import write_outcome
 
         line = write_outcome(outcome)

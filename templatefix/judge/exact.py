@@ -44,7 +44,7 @@ def exact_span(
     undecided = [turn for turn in expectation.turns if isinstance(turn, Undecided)]
     if undecided:
         detail = f"turn {undecided[0].turn}: {undecided[0].reason}"
-        return [Check(Claim.EXACT_SPAN, name, "undecided", detail=detail)]
+        return [Check(Claim.EXACT_SPAN, name, "undecided", detail=detail, fault=undecided[0].cause)]
     if marked:
         detail, line = "text is marked that no turn owes", line_of(rendered, marked)
         actual = texts_of(text, marked)

@@ -31,6 +31,7 @@ def judge(
     tokenizer: Any = None,
     track: bool = True,
     oracle: Oracle | None = None,
+    hasty: bool = False,
 ) -> Verdict:
     """Judge a chat template with markers.
 
@@ -49,6 +50,7 @@ def judge(
             spans are judged.
         oracle ([`Oracle`], *optional*): What was learned from the original on these probes; several patches of one
             template need not learn it anew.
+        hasty (`bool`): Stop at the first probe on which a claim fails.
 
     Returns:
         [`Verdict`]: `holds` only if every claim holds on every probe that renders, and a conversation with two
@@ -70,14 +72,19 @@ def judge(
     expectations += [each for each in quoted if _whole(each)]
     expectations += [oracle.expect(probe) for probe in extra]
     court = _Court(source, after, before, variables, policy, tokenizer, track)
-    checks = [check for expectation in expectations for check in court.try_(expectation)]
+    checks: list[Check] = []
+    for expectation in expectations:
+        found = [*court.try_(expectation)]
+        checks += found
+        if hasty and any(check.outcome == "fails" and check.claim.of_mask for check in found):
+            return Verdict(tuple(checks), policy)
     checks += _two_turns(expectations, before)
     marked = parse(source)
     if observer is None or original is not None:
         observer = Observer(marked, variables)
         observer.see(probes)
     coverage = observer.coverage(oracle.headers.texts)
-    checks += _holes(coverage)
+    checks += _holes(coverage, "" if original is None else " of the patched template")
     told, warned = exposed(tokenizer, source) if tokenizer is not None else ([], ())
     checks += told
     proven = original is not None and same_without_markers(unmarked, marked)
@@ -169,18 +176,19 @@ def _two_turns(expectations: Sequence[Expectation], before: Renderer) -> Iterato
     reason = _try(lambda: before.render(first.messages, **first.arguments))
     reason = f": it raises {reason}" if isinstance(reason, str) else ""
     detail = f"no probe conversation of two assistant turns renders{reason}"
-    yield Check(Claim.EXACT_SPAN, "all", "undecided", detail=detail)
+    yield Check(Claim.EXACT_SPAN, "all", "undecided", detail=detail, fault="no-two-turns")
 
 
-def _holes(coverage: Coverage) -> Iterator[Check]:
+def _holes(coverage: Coverage, whose: str) -> Iterator[Check]:
     if coverage.unmarked:
         lines = ", ".join(map(str, coverage.unmarked))
-        detail = f"an assistant's turn may print the output in line {lines}, and no probe reached it"
-        yield Check(Claim.EXACT_SPAN, "none", "undecided", detail=detail)
+        detail = f"an assistant's turn may print the output in line {lines}{whose}, and no probe reached it"
+        line = coverage.unmarked[0]
+        yield Check(Claim.EXACT_SPAN, "none", "undecided", detail=detail, line=line, fault="untested-output")
     if coverage.foreign:
-        lines = ", ".join(map(str, coverage.foreign))
+        lines, line = ", ".join(map(str, coverage.foreign)), coverage.foreign[0]
         detail = f"the output in line {lines} is marked, prints no text of the assistant's, and no probe reached it"
-        yield Check(Claim.NO_LEAK, "none", "undecided", detail=detail, line=coverage.foreign[0])
+        yield Check(Claim.NO_LEAK, "none", "undecided", detail=detail, line=line, fault="untested-output")
 
 
 def _try(action: Callable[[], Rendered]) -> Rendered | str:

@@ -1,13 +1,16 @@
 """The values that pass between the floors: frozen, plain, free of I/O."""
 
 from templatefix.model.findings import Finding, Fix, Report, Safety, Severity
-from templatefix.model.outcomes import Candidate, Method, Outcome, Status
+from templatefix.model.methods import Method
+from templatefix.model.outcomes import Candidate, Outcome, Status
+from templatefix.model.refusals import Attempt, Refusal, RefusalKind
 from templatefix.model.templates import Conversation, Message, Origin, Rendered, Template
 from templatefix.model.text import Edit, Span, unified_diff
 from templatefix.model.verdicts import DEFAULT_POLICY, Check, Claim, Coverage, Note, Policy, Tri, Verdict
 
 __all__ = [
     "DEFAULT_POLICY",
+    "Attempt",
     "Candidate",
     "Check",
     "Claim",
@@ -22,6 +25,8 @@ __all__ = [
     "Origin",
     "Outcome",
     "Policy",
+    "Refusal",
+    "RefusalKind",
     "Rendered",
     "Report",
     "Safety",

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from templatefix.model.methods import Method
+from templatefix.model.refusals import Attempt, Refusal
 from templatefix.model.templates import Template
 from templatefix.model.text import Edit, unified_diff
 from templatefix.model.verdicts import Verdict
-
-Method = Literal["registry", "wrap", "split", "guard", "partition", "capture"]
-
 
 Status = Literal["correct", "patched", "refused"]
 
@@ -42,8 +41,9 @@ class Outcome:
         after (`str`): The patched source in the original's own line ends; equal to `before` unless patched.
         method (`str`, *optional*): How the patch was found.
         verdict (`Verdict`): The evidence.
-        reason (`str`): Why it was refused.
         family (`str`): Name of the registry family, where one was used.
+        refusal (`Refusal`, *optional*): Why it was refused.
+        attempts (`tuple[Attempt, ...]`): What was tried before, in order, and led nowhere.
     """
 
     template: Template
@@ -51,8 +51,14 @@ class Outcome:
     after: str
     verdict: Verdict
     method: Method | None = None
-    reason: str = ""
     family: str = ""
+    refusal: Refusal | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """Why it was refused; empty if it was not."""
+        return self.refusal.reason if self.refusal else ""
 
     @property
     def before(self) -> str:

@@ -80,7 +80,8 @@ class Check:
         actual (`str`): The text found where the claim does not hold.
         detail (`str`): A sentence for people.
         line (`int`): 1-based line of the marker to blame; 0 if there is none.
-        fault (`str`): A short name of what is wrong, such as `header-trained`, where it has one.
+        fault (`str`): A short name of what is wrong, such as `header-trained`, or of why it is undecided, such as
+            `no-turn-opened`, where it has one.
     """
 
     claim: Claim
@@ -157,11 +158,15 @@ class Verdict:
         return _outcome(check for check in self.checks if check.claim is claim)
 
     @property
+    def bad(self) -> tuple[Check, ...]:
+        """The checks of the mask that do not hold, the failed ones first."""
+        found = [check for check in self.checks if check.claim.of_mask and check.outcome != "holds"]
+        return tuple(sorted(found, key=lambda check: check.outcome != "fails"))
+
+    @property
     def blame(self) -> Check | None:
         """The check to show first: a failed one, else an undecided one."""
-        order = {"fails": 0, "undecided": 1}
-        bad = [check for check in self.checks if check.claim.of_mask and check.outcome in order]
-        return min(bad, key=lambda check: order[check.outcome], default=None)
+        return next(iter(self.bad), None)
 
 
 def _outcome(checks: Iterable[Check]) -> Tri:

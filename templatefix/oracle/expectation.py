@@ -74,6 +74,11 @@ class Oracle:
             self._known[probe.name] = self._expect(view)
         return self._known[probe.name]
 
+    @property
+    def unsure(self) -> bool:
+        """Whether some turn of the probes asked for so far owes what cannot be told: then no markers are right."""
+        return any(isinstance(turn, Undecided) for each in self._known.values() for turn in each.turns)
+
     def _expect(self, view: View) -> Expectation:
         probe = view.probe
         text = view.full

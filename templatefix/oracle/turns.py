@@ -37,10 +37,17 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """An assistant turn whose owed span cannot be told, and why."""
+    """An assistant turn whose owed span cannot be told, and why.
+
+    Args:
+        turn (`int`): Index of the message.
+        reason (`str`): Why, for people.
+        cause (`str`): A short name: `no-turn-opened` or `span-unknown`.
+    """
 
     turn: int
     reason: str
+    cause: str = "span-unknown"
 
 
 def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Owed | Undecided:
@@ -54,7 +61,7 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Owed | 
     """
     if not headers:
         reason = "the template does not open an assistant turn when add_generation_prompt asks for it"
-        return Undecided(turn, reason)
+        return Undecided(turn, reason, "no-turn-opened")
     first = prefix.owed(view, turn, headers, closings)
     silent = _silent(view, turn, headers, closings)
     if silent and not _closed(view, first, closings):

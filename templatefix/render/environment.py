@@ -11,20 +11,45 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+import jinja2
 from jinja2 import TemplateError, nodes, pass_eval_context
 from jinja2.exceptions import SecurityError
 from jinja2.ext import loopcontrols
 from jinja2.runtime import Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.utils import Namespace
+from jinja2.utils import Namespace, missing
 
 from templatefix.render import limits
 from templatefix.syntax.nodes import Generation
 
 # Noncharacters: no chat holds them, and no template can mean them. The marker's line stands from OPEN to LINE.
 OPEN, LINE, CLOSE = "\ufdd0", "\ufdd2", "\ufdd1"
+
+
+class UndefinedError(jinja2.UndefinedError):
+    """Says which variable or key it is that nobody defines.
+
+    Args:
+        message (`str`): Jinja's own words.
+        missing (`str`): The name.
+    """
+
+    def __init__(self, message: str | None = None, missing: str = "") -> None:
+        super().__init__(message)
+        self.missing = missing
+
+
+class Undefined(jinja2.Undefined):
+    """Raises what knows the missing name."""
+
+    __slots__ = ()
+
+    def __init__(self, hint: Any = None, obj: Any = missing, name: Any = None, exc: Any = None) -> None:
+        knowing: Any = partial(UndefinedError, missing=str(name or ""))  # Jinja only ever calls it
+        super().__init__(hint, obj, name, exc or knowing)
 
 
 class _Marks(Generation):
@@ -93,7 +118,9 @@ class Environment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset(["*", "**", "%"])
 
     def __init__(self) -> None:
-        super().__init__(trim_blocks=True, lstrip_blocks=True, extensions=[_Marks, loopcontrols])
+        super().__init__(
+            trim_blocks=True, lstrip_blocks=True, undefined=Undefined, extensions=[_Marks, loopcontrols]
+        )
         self.filters |= limits.bounded_filters()
         self.filters["tojson"] = _tojson
         self.globals |= {

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2.filters import FILTERS
 from jinja2.utils import generate_lorem_ipsum
 
-from templatefix.errors import RenderError
+from templatefix.errors import LimitError
 
 MAX_SECONDS = 5.0
 MAX_CHARACTERS = 2_000_000
@@ -24,10 +24,10 @@ def check_size(size: int) -> None:
     """Refuse a text or list of more than `MAX_CHARACTERS`.
 
     Raises:
-        RenderError: It is larger.
+        LimitError: It is larger.
     """
     if size > MAX_CHARACTERS:
-        raise RenderError(f"rendering makes a value of more than {MAX_CHARACTERS:,} characters")
+        raise LimitError(f"rendering makes a value of more than {MAX_CHARACTERS:,} characters")
 
 
 def sized(value: Any) -> Any:
@@ -71,7 +71,7 @@ def check_call(function: Any, args: Iterable[Any], kwargs: Mapping[str, Any]) ->
 
 def _check_format(text: Any) -> None:
     if isinstance(text, str) and _WIDTH.search(text):
-        raise RenderError("rendering formats a text with a field of millions of characters")
+        raise LimitError("rendering formats a text with a field of millions of characters")
 
 
 def _check_replace(text: str, old: Any, new: Any) -> None:
@@ -112,5 +112,5 @@ def tick(items: Iterable[Any], deadline: float) -> Iterator[Any]:
     """Pass `items` on until the clock reaches the deadline."""
     for item in items:
         if time.monotonic() > deadline:
-            raise RenderError(f"rendering takes longer than {MAX_SECONDS:g} s")
+            raise LimitError(f"rendering takes longer than {MAX_SECONDS:g} s")
         yield item

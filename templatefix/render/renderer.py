@@ -9,10 +9,10 @@ from typing import Any
 
 from jinja2 import TemplateError, nodes
 
-from templatefix.errors import RenderError, SyntaxProblem
+from templatefix.errors import LimitError, RenderError, SyntaxProblem
 from templatefix.model import Conversation, Rendered, Span
 from templatefix.render import limits
-from templatefix.render.environment import CLOSE, LINE, OPEN, Environment
+from templatefix.render.environment import CLOSE, LINE, OPEN, Environment, UndefinedError
 
 
 class Renderer:
@@ -100,12 +100,27 @@ class Renderer:
                 size += len(piece)
                 limits.check_size(size)
                 yield piece
-        except RenderError:
+        except RenderError as error:
+            error.line = error.line or _raised_at(error)
             raise
         except RecursionError as error:
-            raise RenderError("rendering recurses too deeply") from error
+            raise LimitError("rendering recurses too deeply") from error
+        except OverflowError as error:  # the sandbox's own limit of `range`, or of numbers
+            raise LimitError(f"rendering goes over a limit: {error}", line=_raised_at(error)) from error
         except Exception as error:
-            raise RenderError(f"{type(error).__name__}: {error}") from error
+            missing = error.missing if isinstance(error, UndefinedError) else ""
+            words = f"{type(error).__name__}: {error}"
+            raise RenderError(words, line=_raised_at(error), missing=missing) from error
+
+
+def _raised_at(error: Exception) -> int:
+    """The line of the template that raised: Jinja puts its lines into the traceback."""
+    lines, trace = [0], error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<template>":
+            lines.append(trace.tb_lineno)
+        trace = trace.tb_next
+    return lines[-1]
 
 
 def _with_limits(tree: nodes.Template, environment: Environment) -> nodes.Template:

@@ -65,8 +65,9 @@ def _quoted(text: str) -> str:
 def write_outcome(outcome: Outcome) -> str:
     """Return one line that says what became of a template, and notes below it."""
     label = visible(outcome.template.label)
-    if outcome.status == "refused":
-        return f"{label}: refused: {visible(outcome.reason)}\n"
+    if outcome.refusal is not None:
+        line = f", line {outcome.refusal.line}" if outcome.refusal.line else ""
+        return f"{label}: refused ({outcome.refusal.kind}{line}): {visible(outcome.reason)}\n"
     claims = {check.probe for check in outcome.verdict.checks if check.claim is Claim.EXACT_SPAN}
     evidence = f"spans hold on {len(claims)} probes"
     if outcome.status == "correct":

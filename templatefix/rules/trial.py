@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from templatefix.errors import RenderError, TemplateFixError
+from templatefix.errors import LimitError, RenderError, TemplateFixError
 from templatefix.model import DEFAULT_POLICY, Check, Claim, Policy, Verdict
 
 _PATIENCE = 1.0  # seconds for one short conversation; the judge renders hundreds
@@ -25,18 +25,25 @@ def tried(text: str, variables: Mapping[str, str], policy: Policy = DEFAULT_POLI
     from templatefix.judge import judge
 
     try:
-        limit = _limit(text, variables)
-        return (
-            _undecided(limit) if limit else judge(text, dict(variables) or None, policy=policy, track=False)
-        )
+        if problem := limit(text, variables):
+            return _undecided(problem.what)
+        return judge(text, dict(variables) or None, policy=policy, track=False)
     except TemplateFixError as error:
         return _undecided(error.what)
     except RecursionError:
         return _undecided("it is nested too deeply")
 
 
-def _limit(text: str, variables: Mapping[str, str]) -> str:
-    """Why a template is too costly to judge; empty if it is not."""
+def limit(text: str, variables: Mapping[str, str]) -> LimitError | None:
+    """Say why a template is too costly to judge; `None` if it is not.
+
+    Args:
+        text (`str`): The source, newlines normalised.
+        variables (`Mapping[str, str]`): Special tokens; placeholders if there are none.
+
+    Raises:
+        SyntaxProblem: It does not compile.
+    """
     from templatefix.probes import MATRIX, PLACEHOLDERS
     from templatefix.render import Renderer
 
@@ -44,10 +51,12 @@ def _limit(text: str, variables: Mapping[str, str]) -> str:
     began = time.monotonic()
     try:
         renderer.render(MATRIX[0].messages)
-    except RenderError as error:
-        if error.__cause__ is None:  # over a limit, and not raised by the template
-            return error.what
-    return "a short conversation takes long to render" if time.monotonic() - began > _PATIENCE else ""
+    except LimitError as error:
+        return error
+    except RenderError:  # it may render another conversation
+        pass
+    slow = time.monotonic() - began > _PATIENCE
+    return LimitError("a short conversation takes long to render") if slow else None
 
 
 def _undecided(reason: str) -> Verdict:

@@ -1,5 +1,5 @@
 """Put generation markers into a template that nobody has seen."""
 
-from templatefix.synthesis.candidates import Refusal, candidates
+from templatefix.synthesis.candidates import candidates
 
-__all__ = ["Refusal", "candidates"]
+__all__ = ["candidates"]

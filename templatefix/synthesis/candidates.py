@@ -4,37 +4,27 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from templatefix.edits import apply
 from templatefix.errors import SyntaxProblem
-from templatefix.model import Candidate, Method
+from templatefix.model import Attempt, Candidate, Method
 from templatefix.probes import PLACEHOLDERS, Probe, probes_for
 from templatefix.render import Tracer
 from templatefix.syntax import Source, parse, same_without_markers
 from templatefix.synthesis.capture import captured
 from templatefix.synthesis.headers import READINGS, learn
-from templatefix.synthesis.items import CannotPlace
 from templatefix.synthesis.labels import Labelled, label
 from templatefix.synthesis.outputs import Leaf, observe
 from templatefix.synthesis.placement import Planner
-from templatefix.synthesis.writing import CannotWrite
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why one way to a patch leads nowhere."""
-
-    reason: str
-
+from templatefix.synthesis.writing import Obstacle
 
 _METHODS: tuple[Method, ...] = ("partition", "guard", "split")
 
 
 def candidates(
     source: Source, variables: Mapping[str, Any] | None = None, probes: Sequence[Probe] | None = None
-) -> Iterator[Candidate | Refusal]:
+) -> Iterator[Candidate | Attempt]:
     """Propose patched templates that print what the original prints, the most readable reading of it first.
 
     Args:
@@ -43,7 +33,7 @@ def candidates(
         probes (`Sequence[Probe]`, *optional*): The conversations to learn from; `probes_for(source)` if `None`.
 
     Yields:
-        [`Candidate`] or [`Refusal`]: Candidates, none of them judged yet, and why other ways led to none.
+        [`Candidate`] or [`Attempt`]: Candidates, none of them judged yet, and why other ways led to none.
     """
     probes = probes_for(source) if probes is None else probes
     tracer = Tracer(source, PLACEHOLDERS if variables is None else variables)
@@ -55,13 +45,13 @@ def candidates(
             readings.append(labelled)
     known: set[str] = {source.text}
     for each in _staged(source, readings):
-        text = each.reason if isinstance(each, Refusal) else each.after
+        text = each.reason if isinstance(each, Attempt) else each.after
         if text not in known:
             known.add(text)
             yield each
 
 
-def _staged(source: Source, readings: list[list[Labelled]]) -> Iterator[Candidate | Refusal]:
+def _staged(source: Source, readings: list[list[Labelled]]) -> Iterator[Candidate | Attempt]:
     """Whole statements and outputs first, then parts of values, then captured turns.
 
     A reading that one of these places exactly needs no other: the spans would be the same.
@@ -79,20 +69,20 @@ def _staged(source: Source, readings: list[list[Labelled]]) -> Iterator[Candidat
         yield _captured(source, labelled)
 
 
-def _placed(source: Source, seen: dict[int, Leaf], part: bool) -> tuple[list[Candidate | Refusal], bool]:
+def _placed(source: Source, seen: dict[int, Leaf], part: bool) -> tuple[list[Candidate | Attempt], bool]:
     """Plan with guards around outputs and around whole statements; say whether a plan is exact."""
     found: list[Candidate] = []
-    refused: list[Refusal] = []
+    refused: list[Attempt] = []
     exact = False
     for flat, join in ((False, False), (True, False), (False, True)):
         planner = Planner(source, seen, flat, join, part)
         try:
             candidate = _planned(source, planner)
-        except (CannotPlace, CannotWrite) as refusal:
-            refused.append(Refusal(str(refusal)))
+        except Obstacle as refusal:
+            refused.append(Attempt(refusal.reason, refusal.line))
             continue
         if candidate is None:
-            refused.append(Refusal("whitespace control around the markers would change the output"))
+            refused.append(Attempt("whitespace control around the markers would change the output"))
         else:
             found.append(candidate)
             exact = exact or not planner.loose
@@ -113,13 +103,15 @@ def _planned(source: Source, planner: Planner) -> Candidate | None:
     return Candidate(after, method, tuple(sorted(edits)))
 
 
-def _captured(source: Source, labelled: list[Labelled]) -> Candidate | Refusal:
+def _captured(source: Source, labelled: list[Labelled]) -> Candidate | Attempt:
     try:
         edits = captured(source, labelled)
         after = apply(source.text, edits)
         parse(after)
-    except (CannotPlace, CannotWrite, SyntaxProblem) as refusal:
-        return Refusal(str(refusal))
+    except Obstacle as refusal:
+        return Attempt(refusal.reason, refusal.line)
+    except SyntaxProblem as problem:
+        return Attempt(problem.what)
     return Candidate(after, "capture", tuple(sorted(edits)))
 
 

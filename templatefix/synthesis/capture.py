@@ -18,7 +18,7 @@ from templatefix.synthesis.items import CannotPlace
 from templatefix.synthesis.labels import Labelled
 from templatefix.synthesis.parting import literal, shared_end
 from templatefix.synthesis.stretches import Printed, bodies, outputs_in, owed_outputs, printed
-from templatefix.synthesis.writing import CannotWrite, before, behind, unused
+from templatefix.synthesis.writing import CannotWrite, Obstacle, before, behind, unused
 
 _MOST_HEADS = 3
 
@@ -63,20 +63,22 @@ def captured(source: Source, labelled: Sequence[Labelled]) -> list[Edit]:
     covered = frozenset(at for loop in loops for at in outputs_in(source, loop.body))
     if not owed or not owed <= covered:
         missing = min(owed - covered, default=None)
-        where = "" if missing is None else f": line {_line(source, leaves(source)[missing])} stands in none"
-        raise CannotPlace(f"not all owed text is printed in a loop over messages{where}")
+        line = 0 if missing is None else _line(source, leaves(source)[missing])
+        where = f": line {line} stands in none" if line else ""
+        raise CannotPlace(f"not all owed text is printed in a loop over messages{where}", line)
     return [edit for loop in loops for edit in _loop(source, loop, labelled, owed)]
 
 
 def _loop(source: Source, loop: nodes.For, labelled: Sequence[Labelled], owed: frozenset[int]) -> list[Edit]:
-    problem: Exception | None = None
+    problem: Obstacle | None = None
     for body in bodies(source, loop, owed):
         for stretch in _stretches(source, body, owed):
             try:
                 return _captured(source, loop, stretch, labelled)
             except (CannotPlace, CannotWrite) as error:
                 problem = problem or error
-    raise problem or CannotPlace(f"the loop in line {_line(source, loop)} cannot be captured")
+    line = _line(source, loop)
+    raise problem or CannotPlace(f"the loop in line {line} cannot be captured", line)
 
 
 def _stretches(source: Source, body: list[nodes.Node], owed: frozenset[int]) -> list[list[nodes.Node]]:
@@ -90,15 +92,15 @@ def _captured(
 ) -> list[Edit]:
     line = _line(source, stretch[0])
     if any(jumps(node) for node in stretch):
-        raise CannotPlace(f"the turn in line {line} cannot be captured: it may leave the loop")
+        raise CannotPlace(f"the turn in line {line} cannot be captured: it may leave the loop", line)
     if names := leaks(loop, stretch):
         raise CannotPlace(
-            f"the turn in line {line} cannot be captured: {names[0]!r} is set in it and read behind"
+            f"the turn in line {line} cannot be captured: {names[0]!r} is set in it and read behind", line
         )
     cutting = _cutting(list(printed(labelled, outputs_in(source, stretch))), line)
     accessor = role_accessor(source, loop, guess=True) if cutting.guarded else None
     if cutting.guarded and accessor is None:
-        raise CannotPlace(f"line {line} serves several roles and nothing there reads the role")
+        raise CannotPlace(f"line {line} serves several roles and nothing there reads the role", line)
     start, end = span_of(stretch[0]).start, span_of(stretch[-1]).end
     turn = unused(source, "turn")
     opening = before(source, start, f"set {turn}")
@@ -110,13 +112,13 @@ def _cutting(runs: list[Printed], line: int) -> Cutting:
     assistant = [run for run in runs if run.role == "assistant" and run.text]
     others = [run for run in runs if run.role != "assistant"]
     if any(run.owed for run in others) or not any(run.owed for run in assistant):
-        raise CannotPlace(f"the turn in line {line} is not the assistant's")
+        raise CannotPlace(f"the turn in line {line} is not the assistant's", line)
     begun = [run for run in assistant if run.owed or run.outside]
     if any(run.begins is None or not run.whole for run in begun):
-        raise CannotPlace(f"the turn in line {line} is not in one piece")
+        raise CannotPlace(f"the turn in line {line} is not in one piece", line)
     header, heads = _opening(begun)
     if header is None:
-        raise CannotPlace(f"no text always opens the turn in line {line}")
+        raise CannotPlace(f"no text always opens the turn in line {line}", line)
     strips = any(run.owed and run.text != run.text.rstrip() for run in assistant)
     return Cutting(header, strips, any(run.text for run in others), heads)
 

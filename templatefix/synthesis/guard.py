@@ -80,9 +80,8 @@ def guarded(
         checked = Edit(stretch, f"{opening}{other}{otherwise}{second}{closing}")
         if same_without_markers(source, parse(apply(source.text, [checked]))):
             return edit
-    raise CannotWrite(
-        f"a guard in line {source.position(stretch.start)[0]} would change the whitespace around it"
-    )
+    line = source.position(stretch.start)[0]
+    raise CannotWrite(f"a guard in line {line} would change the whitespace around it", line)
 
 
 def _units(opening: str) -> tuple[str, ...]:

@@ -11,12 +11,13 @@ from templatefix.model import Span
 from templatefix.syntax import span_of
 from templatefix.synthesis.outputs import Cut
 from templatefix.synthesis.parting import Parting
+from templatefix.synthesis.writing import Obstacle
 
 Kind = Literal["in", "out", "neutral", "enter", "shared"]
 
 
-class CannotPlace(Exception):
-    """No placement of markers gives the owed spans; says why, with the line."""
+class CannotPlace(Obstacle):
+    """No placement of markers gives the owed spans."""
 
 
 @dataclass(frozen=True, slots=True)

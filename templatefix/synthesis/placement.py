@@ -113,16 +113,14 @@ class Planner:
         if any(run.foreign for run in runs):
             by_role = {run.role for run in owed} == {"assistant"}
             if not by_role or any(run.role == "assistant" for run in runs if run.foreign):
-                raise CannotPlace(
-                    f"{self._line(node)} prints owed text in some turns and other text in others"
-                )
+                raise self._problem(node, "prints owed text in some turns and other text in others")
             return Item(node, "shared")
         start = start_of(self.source, node, runs, self.part)
         end, exact = end_of(self.source, node, leaf, owed, self.part)
         self.loose = self.loose or not exact
         if start is None or end is None:
             verb = "begins" if start is None else "ends"
-            raise CannotPlace(f"{self._line(node)} {verb} the owed text at a place that varies")
+            raise self._problem(node, f"{verb} the owed text at a place that varies")
         first, last = Cut(0, 0), Cut(leaf.atoms, 0)
         return Item(node, "in", None if start == first else start, None if end == last else end)
 
@@ -133,8 +131,9 @@ class Planner:
             return Item(node, "neutral")
         return Item(node, "in", found[0], found[1])
 
-    def _line(self, node: nodes.Node) -> str:
-        return f"line {self.source.position(span_of(node).start)[0]}"
+    def _problem(self, node: nodes.Node, what: str) -> CannotPlace:
+        line = self.source.position(span_of(node).start)[0]
+        return CannotPlace(f"line {line} {what}", line)
 
     def _hazard(self, node: nodes.Node) -> bool:
         return bool(hazard(self.source.tree, [node]))
@@ -175,7 +174,7 @@ class Planner:
 
     def _mark(self, run: list[Item]) -> list[Edit]:
         if reason := hazard(self.source.tree, [item.node for item in run]):
-            raise CannotPlace(f"no marker can enclose {self._line(run[0].node)}: {reason}")
+            raise self._problem(run[0].node, f"cannot be enclosed by a marker: {reason}")
         self.blocks += 1
         first, last = run[0], run[-1]
         cuts: dict[int, tuple[nodes.Output, list[tuple[Cut | Parting, str]]]] = {}
@@ -197,7 +196,7 @@ class Planner:
 
     def _guard(self, body: list[nodes.Node], accessor: str | None) -> Edit:
         if accessor is None:
-            raise CannotPlace(f"{self._line(body[0])} serves several roles and nothing there reads the role")
+            raise self._problem(body[0], "serves several roles and nothing there reads the role")
         self.methods.add("guard")
         inner = self._body(body, None, only_assistant=True)
         stretch = Span(span_of(body[0]).start, span_of(body[-1]).end)

@@ -27,9 +27,8 @@ def split(source: Source, output: nodes.Output, cuts: list[tuple[Cut | Parting, 
     """
     expression = output.nodes[0]
     if len(output.nodes) != 1:
-        raise CannotWrite(
-            f"line {source.position(span_of(output).start)[0]} prints several values in one tag"
-        )
+        line = source.position(span_of(output).start)[0]
+        raise CannotWrite(f"line {line} prints several values in one tag", line)
     places = [(at, tag) for at, tag in cuts if isinstance(at, Cut)]
     if isinstance(expression, nodes.TemplateData):
         start = span_of(output).start
@@ -53,7 +52,8 @@ def _cut(source: Source, output: nodes.Output, found: list[nodes.Expr], at: Cut,
     literal = span_of(found[at.atom])
     where = cut(literal, source.text, at.offset)
     if where is None or not is_literal(found[at.atom]):
-        raise CannotWrite(f"the literal in line {source.position(literal.start)[0]} cannot be cut")
+        line = source.position(literal.start)[0]
+        raise CannotWrite(f"the literal in line {line} cannot be cut", line)
     quote = source.text[literal.start]
     return _insertion(where, f"{quote}{separator}{quote}")
 

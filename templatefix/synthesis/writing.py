@@ -13,7 +13,21 @@ from templatefix.syntax import Source, parse, same_without_markers
 _DASHES = (("", ""), ("-", ""), ("", "-"), ("-", "-"))
 
 
-class CannotWrite(Exception):
+class Obstacle(Exception):
+    """What stands in the way of a patch.
+
+    Args:
+        reason (`str`): Why, for people.
+        line (`int`): 1-based line of the statement that does; 0 where none can be told.
+    """
+
+    def __init__(self, reason: str, line: int = 0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.line = line
+
+
+class CannotWrite(Obstacle):
     """No form of a tag leaves the output as it is at this place."""
 
 
@@ -79,7 +93,8 @@ def _first(source: Source, offset: int, forms: Iterator[str]) -> str:
             continue
         if same_without_markers(source, changed):
             return form
-    raise CannotWrite(f"a tag at line {source.position(offset)[0]} would change the whitespace around it")
+    line = source.position(offset)[0]
+    raise CannotWrite(f"a tag at line {line} would change the whitespace around it", line)
 
 
 def unused(source: Source, name: str) -> str:

@@ -34,6 +34,7 @@ class Row:
         proven (`bool`): Whether SAME_TEXT is proven for every conversation.
         added (`int`): Characters added.
         lines (`int`): Lines added and removed.
+        kind (`str`): Why it was refused, as a `RefusalKind`.
         reason (`str`): What the judge or the patcher objected to, without text of the template.
         seconds (`float`): How long it took; not part of the golden table.
     """
@@ -46,6 +47,7 @@ class Row:
     proven: bool = False
     added: int = 0
     lines: int = 0
+    kind: str = ""
     reason: str = ""
     seconds: float = 0.0
 
@@ -69,14 +71,18 @@ def row(item: tuple[str, str]) -> Row:
         outcome.verdict.proven,
         len(outcome.after) - len(source),
         sum(line[0] in "+-" for line in diff),
-        _kind(outcome),
+        outcome.refusal.kind if outcome.refusal else "",
+        _reason(outcome),
         round(time.perf_counter() - start, 2),
     )
 
 
-def _kind(outcome: Outcome) -> str:
+def _reason(outcome: Outcome) -> str:
     """A refusal's reason, cut before anything that quotes the template."""
-    return outcome.reason.partition(" (expected ")[0].partition(": it raises")[0][:160]
+    told = outcome.reason
+    for quoting in (" (expected ", ": it raises", "it prints ", "it raises on every probe conversation: "):
+        told = told.partition(quoting)[0]
+    return told[:160]
 
 
 def same(one: Row, other: Row) -> bool:
@@ -112,6 +118,7 @@ def summary(rows: Sequence[Row]) -> str:
         f"  added characters: {_spread([each.added for each in patched])}",
         f"  changed lines: {_spread([each.lines for each in patched])}",
         f"  seconds: {_spread([each.seconds for each in rows])}, worst {max(each.seconds for each in rows):.1f}",
+        f"refused: {_counts(each.kind for each in rows if each.kind)}",
         f"{len(rows) - len(unmarked)} with markers: {_counts(each.status for each in rows if each.marked)}",
     ]
     return "\n".join(lines)

