@@ -88,7 +88,8 @@ def _with_keys(source: Source, bases: list[Probe]) -> Iterator[Probe]:
     schema = read_schema(source)
     for key in [key for key in schema.children(()) if key not in _KEYS and key != ITEM][:_MOST]:
         yield with_key(bases[0], schema, (key,))
-    for role in [role for role in schema.choices.get(("role",), {}) if role not in _ROLES][:_MOST]:
+    roles = [role for role in schema.choices.get(("role",), {}) if role not in _ROLES | _own_roles(source)]
+    for role in roles[:_MOST]:
         yield _with_role(role)
     if set(schema.children(("tool_calls", ITEM))) - _CALL_KEYS:
         yield with_key(bases[3], schema, ("tool_calls",))
@@ -96,6 +97,18 @@ def _with_keys(source: Source, bases: list[Probe]) -> Iterator[Probe]:
     below = set(schema.children(("content",)))
     if (below and below != {ITEM}) or (set(told) - _PART_TYPES):
         yield with_key(bases[0], schema, ("content",))
+
+
+def _own_roles(source: Source) -> set[str]:
+    """Roles of messages that the template makes up itself, such as one that marks the end of the list."""
+    pairs = [pair for each in source.tree.find_all(nodes.Dict) for pair in each.items]
+    return {
+        pair.value.value
+        for pair in pairs
+        if isinstance(pair.key, nodes.Const)
+        and pair.key.value == "role"
+        and isinstance(pair.value, nodes.Const)
+    }
 
 
 def _with_role(role: str) -> Probe:
