@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from templatefix.coverage.observe import Observer
-from templatefix.coverage.reach import possible
+from templatefix.coverage.reach import loop_targets, possible
 from templatefix.coverage.search import search
 from templatefix.errors import RenderError
 from templatefix.probes import MATRIX, PLACEHOLDERS, Probe, probes_for
 from templatefix.render import Renderer
 from templatefix.syntax import Source
 
-__all__ = ["Observer", "possible", "reaching"]
+__all__ = ["Observer", "loop_targets", "possible", "reaching"]
 
 
 def reaching(

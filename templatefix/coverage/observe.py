@@ -37,6 +37,7 @@ class Observer:
     variables: Mapping[str, Any]
     ran: set[tuple[int, str]] = field(default_factory=set)
     printed: set[tuple[int, int]] = field(default_factory=set)
+    elsewhere: set[int] = field(default_factory=set)
 
     @cached_property
     def leaves(self) -> list[nodes.Output]:
@@ -69,6 +70,10 @@ class Observer:
                     self.ran.add((piece.leaf, role))
                     if role == "assistant" and len(piece.span):
                         self.printed.add((piece.leaf, piece.atom))
+                    if piece.message is not None and _of_another(
+                        probe, piece.message, piece.span.of(traced.text)
+                    ):
+                        self.elsewhere.add(piece.leaf)
         return (len(self.ran), len(self.printed)) != before
 
     def coverage(self, headers: Collection[str] = ()) -> Coverage:
@@ -80,11 +85,17 @@ class Observer:
         lines: dict[str, set[int]] = {"marked": set(), "unmarked": set(), "others": set(), "foreign": set()}
         kinds = self._kinds()
         for index, kind in kinds:
-            opens = kind == "unmarked" and _constant(self.leaves[index]) in headers
-            if not opens and not self.reached(index, kind):
+            told = kind == "unmarked" and self._owes_nothing(index, headers)
+            if not told and not self.reached(index, kind):
                 lines[kind].add(self.source.position(span_of(self.leaves[index]).start)[0])
         outputs = sum(kind in ("marked", "unmarked") for _, kind in kinds)
         return Coverage(outputs, **{kind: tuple(sorted(found)) for kind, found in lines.items()})
+
+    def _owes_nothing(self, index: int, headers: Collection[str]) -> bool:
+        """Whether an output opens a turn or the text, or prints what another message says than the loop is at."""
+        only = self.leaves[index].nodes[0]
+        begins = isinstance(only, nodes.Name) and only.name == "bos_token"
+        return begins or index in self.elsewhere or _constant(self.leaves[index]) in headers
 
     def missing(self) -> list[nodes.Output]:
         """The outputs that an assistant's turn may reach, and none did."""
@@ -177,6 +188,12 @@ def _reads_text(atom: nodes.Expr, names: set[str]) -> bool:
         and (each.attr if isinstance(each, nodes.Getattr) else getattr(each.arg, "value", None)) in _NOT_TEXT
     }
     return any(name.name in names and id(name) not in about for name in reads)
+
+
+def _of_another(probe: Probe, message: int, text: str) -> bool:
+    """Whether a text holds what another role says in another message than the one the loop is at."""
+    others = (turn for at, turn in enumerate(probe.turns) if at != message and turn.role != "assistant")
+    return any(each in text for turn in others for each in turn.texts)
 
 
 def _constant(output: nodes.Output) -> str | None:

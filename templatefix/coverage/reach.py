@@ -13,7 +13,7 @@ from templatefix.syntax import branches, span_of, walk
 
 Known = Mapping[str, frozenset[Any]]
 NOTHING: Known = MappingProxyType({})
-_PLAIN = ("lower", "trim", "string")  # filters that leave the name of a role as it is
+_PLAIN = ("lower", "trim", "string", "default", "d")  # filters that leave the name of a role as it is
 
 
 def possible(node: nodes.Node, above: Sequence[nodes.Node], role: str = "assistant") -> bool:
@@ -157,10 +157,18 @@ def truth(test: nodes.Node, role: str, targets: set[str], known: Known = NOTHING
 
 
 def _reads_role(node: nodes.Node, targets: set[str]) -> bool:
-    if not isinstance(node, nodes.Getattr | nodes.Getitem):
-        return False
-    key = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)
-    return key == "role" and isinstance(node.node, nodes.Name) and node.node.name in targets
+    """Whether an expression is the role of a loop's item: `message.role`, `message.get('role')`, `messages[i].role`."""
+    holder: nodes.Node | None = None
+    key: Any = None
+    if isinstance(node, nodes.Getattr):
+        holder, key = node.node, node.attr
+    elif isinstance(node, nodes.Getitem):
+        holder, key = node.node, getattr(node.arg, "value", None)
+    elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) and node.node.attr == "get":
+        holder, key = node.node.node, getattr(node.args[0], "value", None) if node.args else None
+    if isinstance(holder, nodes.Getitem):  # the loop counts through the messages
+        holder = holder.arg
+    return key == "role" and isinstance(holder, nodes.Name) and holder.name in targets
 
 
 def _compare(operand: nodes.Operand, role: str) -> bool | None:

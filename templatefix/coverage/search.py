@@ -15,6 +15,7 @@ from templatefix.coverage.observe import Observer
 from templatefix.coverage.reach import tests_around
 from templatefix.model import Message
 from templatefix.probes import MATRIX, Probe, Turn, asked_variables, read_schema, values_for, with_key
+from templatefix.syntax import Source
 
 Change = Callable[[Probe], Probe]
 _TRIES = 200
@@ -24,6 +25,7 @@ _BASES = (
     "tool call",
     "rich arguments",
     "tool call with content and reasoning, then the tool",
+    "call at the end with content",
     "call after call with reasoning",
     "parts without system",
 )
@@ -51,7 +53,8 @@ def _for_output(observer: Observer, output: nodes.Output) -> Iterator[Probe]:
     """Probes made to meet the tests around an output."""
     source = observer.source
     tests = [test for test, _ in tests_around(output, observer.places[id(output)])]
-    atoms = [atom for test in tests for atom in [test, *test.find_all(nodes.Expr)]]
+    atoms = [atom for test in [*tests, output] for atom in [test, *test.find_all(nodes.Expr)]]
+    atoms += _behind(source, atoms)
     names = {atom.name for atom in atoms if isinstance(atom, nodes.Name)}
     words = [
         atom.value
@@ -80,6 +83,24 @@ def _for_output(observer: Observer, output: nodes.Output) -> Iterator[Probe]:
         if probe.name != base.name or option:
             name = ", ".join(filter(None, [probe.name, more]))
             yield replace(probe, name=name, options={**probe.options, **option})
+
+
+def _behind(source: Source, atoms: list[nodes.Node]) -> list[nodes.Node]:
+    """What the names in some expressions were set to, and the names in that."""
+    found: dict[int, nodes.Node] = {}
+    assigned = [each for each in source.tree.find_all(nodes.Assign) if isinstance(each.target, nodes.Name)]
+    left = atoms
+    while left:
+        names = {atom.name for atom in left if isinstance(atom, nodes.Name)}
+        left = [
+            atom
+            for each in assigned
+            if isinstance(each.target, nodes.Name) and each.target.name in names
+            for atom in [each.node, *each.node.find_all(nodes.Expr)]
+            if id(atom) not in found
+        ]
+        found.update((id(atom), atom) for atom in left)
+    return [*found.values()]
 
 
 def _same(base: Probe) -> Probe:

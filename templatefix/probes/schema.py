@@ -113,6 +113,11 @@ class _Reader:
             entries = isinstance(loop.target, nodes.Tuple) and loop.target.items
             found = {(*path, _step(loop)) for path in self.resolve(loop.iter) if path}
             self._learn(entries[-1] if entries else loop.target, found)
+        macros = {macro.name: macro for macro in self.tree.find_all(nodes.Macro)}
+        for call in self.tree.find_all(nodes.Call):
+            macro = macros.get(call.node.name) if isinstance(call.node, nodes.Name) else None
+            for parameter, given in zip(macro.args, call.args, strict=False) if macro else ():
+                self._learn(parameter, self.resolve(given))
 
     def _learn(self, target: nodes.Node, found: set[Path]) -> None:
         short = {path for path in found if len(path) < 8}

@@ -17,7 +17,7 @@ from templatefix.synthesis.items import CannotPlace, Item, any_in, neighbours
 from templatefix.synthesis.outputs import Cut, Leaf
 from templatefix.synthesis.parting import Parting
 from templatefix.synthesis.split import split
-from templatefix.synthesis.unseen import headers_in, owed_within, owned
+from templatefix.synthesis.unseen import headers_in, owed_within, owned, reads_message
 from templatefix.synthesis.writing import before, behind
 
 OPEN, CLOSE = "generation", "endgeneration"
@@ -127,9 +127,9 @@ class Planner:
     def _unseen(self, node: nodes.Output) -> Item:
         """What no probe reached is owed from behind the header that it writes."""
         found = owed_within(self.source, node, headers_in(self.seen.values()))
-        if found is None:
-            return Item(node, "neutral")
-        return Item(node, "in", found[0], found[1])
+        if found is not None:
+            return Item(node, "in", found[0], found[1])
+        return Item(node, "in" if reads_message(node, self.above[id(node)]) else "neutral")
 
     def _problem(self, node: nodes.Node, what: str) -> CannotPlace:
         line = self.source.position(span_of(node).start)[0]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from jinja2 import nodes
 
-from templatefix.coverage import possible
+from templatefix.coverage import loop_targets, possible
 from templatefix.syntax import Source
 from templatefix.syntax.chain import atoms, is_literal
 from templatefix.synthesis.outputs import Cut, Leaf
@@ -22,6 +22,17 @@ def owned(output: nodes.Output, above: Sequence[nodes.Node]) -> bool:
         above (`Sequence[jinja2.nodes.Node]`): Its ancestors, outermost first.
     """
     return possible(output, above) and not any(possible(output, above, role) for role in _OTHERS)
+
+
+def reads_message(output: nodes.Output, above: Sequence[nodes.Node]) -> bool:
+    """Whether an output prints something of the item that its loop is at, or of what is in that.
+
+    Args:
+        output (`jinja2.nodes.Output`): The output.
+        above (`Sequence[jinja2.nodes.Node]`): Its ancestors, outermost first.
+    """
+    targets = loop_targets(above)
+    return any(name.name in targets for name in output.find_all(nodes.Name))
 
 
 def headers_in(seen: Iterable[Leaf]) -> set[str]:
