@@ -47,6 +47,9 @@ def owed(source: str, probe: str) -> list[str | None]:
         ("tool_calls", "tool call with reasoning", [f"<think>{R1}</think>\n{CALL}<|stop|>", f"{A2}<|stop|>"]),
         ("last_turn_differs", "one turn", [f"{A1}<|return|>"]),
         ("last_turn_differs", "two turns", [f"{A1}<|end|>", f"{A2}<|return|>"]),
+        ("unclosed_last", "two turns", [f"{A1}<|over|>", A2]),
+        ("unclosed_last", "two answers in a row", [f"{A1}<|over|>", f"{A2}<|over|>"]),
+        ("unclosed_last", "assistant first", [f"{A1}<|over|>", "Tamsin9 spoke of tnatsissa9 today."]),
         ("judge_model", "one turn", [None]),
     ],
 )
@@ -83,6 +86,15 @@ THINK = "\n<think></think>"
 )
 def test_nothing_closes_a_turn_but_the_next_role(probe: str, first: str) -> None:
     assert owed(NEXT_ROLE_STOPS, probe)[0] == first
+
+
+def test_a_message_that_prints_nothing_still_lets_the_turn_before_it_be_closed() -> None:
+    source = (
+        "{% for m in messages %}{% if m.role == 'user' %}{{ 'User: ' + m.content + '\n' }}"
+        "{% elif m.role == 'assistant' %}{{ 'Bot: ' + m.content + ('' if loop.last else '<eos>\n') }}"
+        "{% endif %}{% endfor %}{% if add_generation_prompt %}{{ 'Bot:' }}{% endif %}"
+    )
+    assert owed(source, "tool call with content, then the tool") == [" Looking.<eos>"]
 
 
 def test_media_of_the_next_message_close_no_turn() -> None:

@@ -57,6 +57,8 @@ SHAPES = {
     "continue_break": ("split", ["Yes.<|stop|>", "No.<|stop|>"]),
     "indented_output": ("split", ["    Yes.<|stop|>", "    No.<|stop|>"]),
     "remapped_role": ("guard", ["Yes.</turn>", "No.</turn>"]),
+    "unclosed_last": ("guard", ["Yes.<|over|>", "No."]),
+    "next_role_stops": ("split", ["\n<think></think>\nYes.", "\n<think></think>\nNo."]),
     "no_role": ("guard", ["Yes.</s>", "No.</s>"]),
     "two_headers": ("capture", ["Yes.<|im_end|>", "No.<|im_end|>"]),
 }

@@ -51,11 +51,14 @@ class Closings:
             leads["assistant"] = set(headers.texts[:1])
         # Without a word in it, it does not tell where the text before it ends.
         known = {role: lead for role, (lead, *more) in leads.items() if lead.strip() and not more}
+        known |= _likened(known, views)
         pair = found.pop() if len(found) == 1 else ("", "")
         calls = {text for view in views for text in _of_calls(view)}
-        ends = " ".join(
-            [*pair, *shared, *(tail(view, turn) or "" for view in views for turn in view.probe.assistant)]
-        )
+        tails = [tail(view, turn) or "" for view in views for turn in view.probe.assistant]
+        between = [
+            window for view in views for role in ("user", "assistant") for window in _windows(view, role)
+        ]
+        ends = " ".join([*pair, *shared, *tails, *between])
         results = frozenset(token for view in views for token in _before_results(view) if token not in ends)
         after = {pair for view in views for pair in _after_answers(view)}
         tokens = {token for _, token in after}
@@ -86,7 +89,7 @@ class Closings:
             called (`bool`): Whether the turn ends with a call.
         """
         rest = gap.lstrip()
-        if not rest:
+        if not rest or (not role and rest.rstrip() == self.extra.strip()):
             return ""
         for closing in (*(self.calls if called else ()), self.terminator, *self.shared):
             if closing.strip() and rest.startswith(closing.lstrip()):
@@ -99,6 +102,31 @@ class Closings:
         if self.common and rest.startswith(self.common):
             return gap[: len(gap) - len(rest)] + self.common
         return None
+
+
+def _likened(known: Mapping[str, str], views: Sequence[View]) -> dict[str, str]:
+    """What stands before every text of a role and is the lead of one that opens conversations, but for its name."""
+    found: dict[str, str] = {}
+    for role in ("user", "assistant", "tool"):
+        windows = [window for view in views for window in _windows(view, role)]
+        likes = [
+            lead.replace(other, role)
+            for other, lead in known.items()
+            if other != "assistant" and lead.count(other) == 1
+        ]
+        fitting = [like for like in likes if windows and all(each.endswith(like) for each in windows)]
+        found |= {role: max(fitting, key=len)} if fitting else {}
+    return found
+
+
+def _windows(view: View, role: str) -> Iterator[str]:
+    """What stands before plain texts of a role, from the text before it on."""
+    full = view.full
+    places = view.located(full) if full else []
+    for turn, place in enumerate(places):
+        before = places[turn - 1] if turn else (0, 0)
+        if full and place and before and view.probe.turns[turn].role == role and view.plain(turn):
+            yield full[before[1] : place[0]].removesuffix(view.padding(turn))
 
 
 def _longest_first(texts: set[str]) -> tuple[str, ...]:

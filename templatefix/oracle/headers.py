@@ -81,6 +81,11 @@ class Headers:
         return [(offset + at, offset + at + length) for at, length in places]
 
 
+def answered(view: View, turn: int) -> bool:
+    """Whether a message follows one of the assistant's."""
+    return turn > 0 and view.probe.turns[turn - 1].role == "assistant"
+
+
 def learn(views: Sequence[View]) -> Headers:
     """Return the headers of a template.
 
@@ -110,7 +115,7 @@ def _learn(views: Sequence[View], parts: bool) -> Headers:
         places = view.located(full)
         for turn in view.probe.assistant:
             opening, place = openings(view, turn), places[turn]
-            if opening is None:
+            if opening is None or answered(view, turn):  # what opens a turn after an answer may only end that
                 continue
             certain |= {full[opening.base : start] for start in opening.starts}
             shared = full[opening.base : opening.cut]

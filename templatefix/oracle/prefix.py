@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from templatefix.oracle.closings import Closings
-from templatefix.oracle.headers import Headers, Opening, openings
+from templatefix.oracle.headers import Headers, Opening, answered, openings
 from templatefix.oracle.views import View
 
 
@@ -38,8 +38,7 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds 
     opening = openings(view, turn)
     if opening is None:
         return "the text before this turn changes when the turn is added"
-    answered = turn > 0 and view.probe.turns[turn - 1].role == "assistant"
-    starts = _starts(full, opening, headers, view.located(full)[turn], answered)
+    starts = _starts(full, opening, headers, view.located(full)[turn], answered(view, turn))
     if not starts:
         return "the generation prompt is no beginning of this turn"
     bare = closings.bare(alone).rstrip()
@@ -60,18 +59,18 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds 
 
 
 def _starts(
-    full: str, opening: Opening, headers: Headers, place: tuple[int, int] | None, answered: bool
+    full: str, opening: Opening, headers: Headers, place: tuple[int, int] | None, again: bool
 ) -> frozenset[int]:
     base = opening.base
     known = {base + len(each) for each in headers.texts if full.startswith(each, base)}
-    starts = known | set(opening.starts)
+    starts = known or set(opening.starts) if again else known | set(opening.starts)
     if headers.none or not place or base > place[0]:
         return frozenset(starts)
     window = full[base : place[0]]
     if opening.silent:  # a header that stands here all the same is none of the model's
         after = {end for _, end in headers.found(window, base)}
         # After an answer, what stands here may be the end of that one.
-        return frozenset(after or (() if answered and window.strip() else {base}))
+        return frozenset(after or (() if again and window.strip() else {base}))
     if not starts and not window.strip():  # nothing is opened here although inference would
         return frozenset(range(base, place[0] + 1))
     return frozenset(starts)

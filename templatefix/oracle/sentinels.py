@@ -25,7 +25,8 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds 
     if place is None or before is None:
         return "the texts of this turn or of the one before it are not found"
     window = full[before[1] : place[0]]
-    heads = headers.found(window, before[1])
+    lead = closings.leads.get("assistant", "")
+    heads = headers.found(window, before[1]) or Headers((lead,) if lead else ()).found(window, before[1])
     starts = frozenset(end for _, end in heads) or _headless(view, turn, window, place[0], headers, closings)
     if not starts:
         return "no known header precedes the texts of this turn"

@@ -98,13 +98,18 @@ def _silent(view: View, turn: int, headers: Headers, closings: Closings) -> Owed
     opening = openings(view, turn)
     if opening is None or view.depends(turn):
         return None
-    after = next((place for place in view.located(full)[turn + 1 :] if place), (len(full), len(full)))
-    rest = full[opening.cut : after[0]]
+    places = view.located(full)
+    follows = next((at for at in range(turn + 1, len(places)) if places[at]), None)
+    after = places[follows] if follows is not None else None
+    rest = full[opening.cut : after[0] if after else len(full)]
     closed = [
         rest.find(each) + len(each)
-        for each in (closings.terminator, *closings.shared)
+        for each in (closings.terminator, closings.common, *closings.shared)
         if each and each in rest
     ]
+    if not closed and follows is not None:
+        between = closings.between(rest.removesuffix(view.padding(follows)), view.probe.turns[follows].role)
+        closed = [len(between)] if between else []
     length = min(closed, default=0)
     if not closed and alone is not None and alone.startswith(full[: opening.cut]):
         last = alone[opening.cut :]  # what it prints where it is last

@@ -173,12 +173,19 @@ class View:
         return View(self.renderer, replace(self.probe, messages=messages)).full != self.full
 
     def gap(self, turn: int) -> tuple[str, str] | None:
-        """What stands between a message's own text and that of the next one found, and the role of that one."""
+        """What stands between a message's own text and that of the next one found, and the role of that one.
+
+        Where messages follow and none is found, what stands behind it, and no role; `None` if nothing does.
+        """
         full = self.full
         places = self.located(full) if full is not None else []
         after = next((at for at in range(turn + 1, len(places)) if places[at]), None)
         place, other = places[turn] if places else None, places[after] if after is not None else None
-        if full is None or after is None or not place or not other:
+        if full is None or not place:
+            return None
+        if after is None and turn + 1 < len(places) and full[place[1] :].strip():
+            return full[place[1] :], ""
+        if after is None or not other:
             return None
         return full[place[1] : other[0]].removesuffix(self.padding(after)), self.probe.turns[after].role
 
