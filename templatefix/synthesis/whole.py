@@ -87,10 +87,9 @@ def _frame(renderer: Renderer, probe: Probe) -> tuple[str, str]:
             asked = text(turn, add_generation_prompt=True, **options)
             heads.append(asked[len(commonprefix([text(turn, **options), asked])) :])  # noqa: RUF071 - of characters
     header, end = shared_part(heads), shared_part(ends).rstrip()
-    if not header.strip() or not end.strip():
-        raise CannotPlace(
-            "the whole output cannot be captured: no text always opens a turn and none always closes it"
-        )
+    for part, does in ((header, "opens"), (end, "closes")):
+        if not part.strip():
+            raise CannotPlace(f"the whole output cannot be captured: no text always {does} a turn")
     return header, end
 
 
