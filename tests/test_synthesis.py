@@ -52,7 +52,7 @@ def test_parts_are_masked() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("judge_model", "does not open an assistant turn"),
+        ("judge_model", "quotes what the assistant says as input"),
         ("no_terminator", "nothing closes this turn"),
     ],
 )
