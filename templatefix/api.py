@@ -167,10 +167,7 @@ def fix(target: Target, *, allow: Collection[str] = ()) -> Outcome:
 
 
 def fix_all(target: Target, *, allow: Collection[str] = ()) -> tuple[Outcome, ...]:
-    """Fix every template of a target that transformers would use, named variants included; see [`fix`].
-
-    A variant that is refused hides no other.
-    """
+    """Fix every template of a target that transformers would use, whichever of them is refused; see [`fix`]."""
     return tuple(fix_template(template, allow=allow) for template in read(target) if template.effective)
 
 
