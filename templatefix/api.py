@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from templatefix.model import DEFAULT_POLICY, Conversation, Outcome, Policy, Report, Template, Verdict
+from templatefix.errors import UsageError
+from templatefix.model import (
+    DEFAULT_POLICY,
+    Allowance,
+    Conversation,
+    Outcome,
+    Policy,
+    Report,
+    Template,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from templatefix.probes import Probe
@@ -137,29 +148,37 @@ def template_variables(template: Template, tokenizer: Any = None) -> dict[str, s
     return {**template.variables, **named}
 
 
-def fix(target: Target) -> Outcome:
+def fix(target: Target, *, allow: Collection[str] = ()) -> Outcome:
     """Put the right markers into a target's main template, or say why not. Writes nothing.
 
     Args:
         target: See [`read`].
+        allow (`Collection[str]`): What to try besides, as a last resort. `capture-all` captures all that the template
+            prints and finds the assistant's turns in it by the text of their header, which a user may type too.
 
     Returns:
         [`Outcome`]: `.status` is `correct`, `patched` (then `.after` is the new source) or `refused` (then
-        `.reason` says why).
+        `.refusal` says why: its `.kind`, `.reason` and `.line`).
+
+    Raises:
+        UsageError: `allow` names something else.
     """
-    return fix_template(main(read(target)))
+    return fix_template(main(read(target)), allow=allow)
 
 
-def fix_all(target: Target) -> tuple[Outcome, ...]:
-    """Fix every template of a target that transformers would use, named variants included; see [`fix`]."""
-    return tuple(fix_template(template) for template in read(target) if template.effective)
+def fix_all(target: Target, *, allow: Collection[str] = ()) -> tuple[Outcome, ...]:
+    """Fix every template of a target that transformers would use, whichever of them is refused; see [`fix`]."""
+    return tuple(fix_template(template, allow=allow) for template in read(target) if template.effective)
 
 
-def fix_template(template: Template) -> Outcome:
+def fix_template(template: Template, *, allow: Collection[str] = ()) -> Outcome:
     """Fix one template; see [`fix`]."""
     from templatefix import fixing
 
-    return fixing.fix(template)
+    if unknown := sorted(set(allow) - set(Allowance)):
+        cure = f"allow {', '.join(map(repr, map(str, Allowance)))}."
+        raise UsageError(f"nothing is called {unknown[0]!r} that could be allowed", cure=cure)
+    return fixing.fix(template, allow)
 
 
 def strip(target: Target) -> str:

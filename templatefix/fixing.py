@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 from typing import Any
@@ -14,6 +14,7 @@ from templatefix.edits import Newlines
 from templatefix.errors import SyntaxProblem, TemplateFixError
 from templatefix.judge import judge
 from templatefix.model import (
+    Allowance,
     Attempt,
     Candidate,
     Outcome,
@@ -37,11 +38,12 @@ _OF_THE_TEMPLATE = (
 """What no markers could cure, whichever a template has."""
 
 
-def fix(template: Template) -> Outcome:
+def fix(template: Template, allow: Collection[str] = ()) -> Outcome:
     """Put the right markers into a template, or say why not.
 
     Args:
         template ([`Template`]): The template as it was read.
+        allow (`Collection[str]`): What to try besides, as a last resort: `capture-all`.
 
     Returns:
         [`Outcome`]: `correct`, `patched` with a verdict that holds, or `refused` with the reason.
@@ -57,19 +59,23 @@ def fix(template: Template) -> Outcome:
     if refusal is not None:
         return _refused(template, refusal)
     if any(is_generation(node) for node, _ in walk(source.tree)):
-        return _marked(template, source, variables)
-    return _patched(template, template.source, variables)
+        return _marked(template, source, variables, allow)
+    return _patched(template, template.source, variables, allow)
 
 
 def _patched(
-    template: Template, plain: str, variables: dict[str, Any] | None, marked: Source | None = None
+    template: Template,
+    plain: str,
+    variables: dict[str, Any] | None,
+    allow: Collection[str],
+    marked: Source | None = None,
 ) -> Outcome:
     """Patch the template's text without markers; where it has had some, keep what it printed with them."""
     source = parse(plain, where=template.label)
     attempts: list[Attempt] = []
     probes, _ = reaching(source, variables)
     oracle = Oracle.learn(Renderer(source.text, variables or PLACEHOLDERS), probes)
-    for candidate in _candidates(source, variables, probes):
+    for candidate in _candidates(source, variables, probes, allow):
         if oracle.unsure:  # once one patch was judged, it is known that no other can be proven
             break
         if isinstance(candidate, Attempt):
@@ -108,13 +114,17 @@ def _refused(
 
 
 def _candidates(
-    source: Source, variables: dict[str, Any] | None, probes: Sequence[Probe]
+    source: Source, variables: dict[str, Any] | None, probes: Sequence[Probe], allow: Collection[str]
 ) -> Iterator[Candidate | Attempt]:
     yield from registry.candidates(source.text)
     yield from synthesis.candidates(source, variables, probes)
+    if Allowance.CAPTURE_ALL in allow:
+        yield synthesis.whole(source, variables, probes)
 
 
-def _marked(template: Template, source: Source, variables: dict[str, Any] | None) -> Outcome:
+def _marked(
+    template: Template, source: Source, variables: dict[str, Any] | None, allow: Collection[str]
+) -> Outcome:
     verdict = judge(source.text, variables)
     if verdict.outcome == "holds":
         return Outcome(template, "correct", template.source, verdict)
@@ -130,7 +140,7 @@ def _marked(template: Template, source: Source, variables: dict[str, Any] | None
     except TemplateFixError as error:
         refusal = Refusal(RefusalKind.WRONG_MARKERS, f"{wrong}; {error.what}", line)
         return _refused(template, refusal, verdict=verdict)
-    outcome = _patched(template, plain, variables, source)
+    outcome = _patched(template, plain, variables, allow, source)
     if outcome.refusal is None:
         return outcome
     known = _lines(Newlines.of(plain).normal, source.text)

@@ -14,6 +14,7 @@ import pytest
 import templatefix
 from templatefix.cli import main
 from tests.conftest import FIXTURES, fixture
+from tests.test_refusals import ACCUMULATED
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -243,6 +244,17 @@ def test_why_is_printed_in_place_of_the_diff(run: Run, branches: Path) -> None:
     assert (code, err) == (0, f"written: {branches}\n")
     assert "patched\n  The method wrap holds" in out and "+++" not in out
     assert run("verify", branches)[0] == 0
+
+
+def test_the_last_resort_has_to_be_allowed(run: Run, tmp_path: Path) -> None:
+    path = _file(tmp_path, ACCUMULATED.encode())
+    code, out, err = run("fix", path)
+    assert (code, out) == (1, "")
+    assert "refused (unsupported-shape, line 6)" in err
+    assert "fix --allow capture-all" in " ".join(run("fix", "--why", path)[1].split())
+    assert run("fix", "--in-place", "--allow", "capture-all", path)[0] == 0
+    assert run("verify", path)[0] == 0
+    assert run("fix", "--allow", "anything", path)[0] == 2
 
 
 def test_json_tells_refusals_apart(run: Run) -> None:

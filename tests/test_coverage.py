@@ -6,7 +6,7 @@ import pytest
 
 from templatefix.coverage import Observer, reaching
 from templatefix.model import Coverage
-from templatefix.probes import MATRIX, PLACEHOLDERS, Probe, probes_for, read_schema
+from templatefix.probes import MATRIX, PLACEHOLDERS, Probe, asked_variables, probes_for, read_schema
 from templatefix.syntax import parse
 
 HEAD = "{% for m in messages %}{% if m.role == 'assistant' %}{{ '<a>' }}{{ m.content }}"
@@ -103,3 +103,8 @@ def test_probes_have_names_and_texts_of_their_own() -> None:
         assert len(set(texts)) == len(texts), probe.name
         said = repr(probe.messages)
         assert all(repr(text)[1:-1] in said for text in texts), probe.name
+
+
+def test_transformers_tells_no_template_what_it_takes_for_itself() -> None:
+    source = parse("{% if continue_final_message or company %}{{ messages }}{% endif %}")
+    assert asked_variables(source) == ["company"]

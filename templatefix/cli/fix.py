@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from templatefix import api, schema
 from templatefix.cli.exits import Exit
 from templatefix.cli.options import AsFormat, ExitZero, Format, Quiet, Targets, ended, hint, width
 from templatefix.errors import UsageError
-from templatefix.model import Outcome, RefusalKind, Template
+from templatefix.model import Allowance, Outcome, RefusalKind, Template
 
 Change = tuple[Template, str]
 
@@ -26,6 +27,13 @@ Why = Annotated[
         "--why", help="Say at length what was tried and what stood in the way, in place of the diff."
     ),
 ]
+Allow = Annotated[
+    list[Allowance] | None,
+    typer.Option(
+        help="As a last resort, mark by the header's text in all that is printed; users may type it too.",
+        metavar="capture-all",
+    ),
+]
 Out = Annotated[Path | None, typer.Option("-o", "--output", help="Write a patched copy of the target here.")]
 
 
@@ -36,6 +44,7 @@ def command(
     in_place: InPlace = False,
     output: Out = None,
     why: Why = False,
+    allow: Allow = None,
     form: AsFormat = Format.TEXT,
     quiet: Quiet = False,
     exit_zero: ExitZero = False,
@@ -45,7 +54,8 @@ def command(
         raise UsageError("--diff, --check, --in-place and -o exclude each other", cure="choose one of them.")
     if output is not None and len(targets) != 1:
         raise UsageError("-o goes with one target", cure="fix one target at a time.")
-    outcomes = [_fixed(template, check, why, form, quiet) for template in _read(targets)]
+    show = partial(_show, check=check, why=why, form=form, quiet=quiet)
+    outcomes = [show(api.fix_template(each, allow=allow or ())) for each in _read(targets)]
     changes = [(each.template, each.after) for each in outcomes if each.status == "patched"]
     if form is Format.JSON:
         from templatefix.report import json_
@@ -72,8 +82,7 @@ def _code(outcomes: list[Outcome], *, changed: bool) -> Exit:
     return Exit.FOUND if refused or changed else Exit.FINE
 
 
-def _fixed(template: Template, check: bool, why: bool, form: Format, quiet: bool) -> Outcome:
-    outcome = api.fix_template(template)
+def _show(outcome: Outcome, *, check: bool, why: bool, form: Format, quiet: bool) -> Outcome:
     if form is Format.TEXT and why:
         from templatefix.report.why import write_why
 

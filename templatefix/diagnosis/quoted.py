@@ -49,11 +49,10 @@ def _end(text: str, probe: Probe) -> int:
 def _around_first(case: Case, probe: Probe) -> tuple[str, str]:
     """What stands before and after the first answer, up to the questions; nothing where one of them is not printed."""
     traced = case.traced(probe)
-    places = [_place(traced.text, turn.texts) for turn in probe.turns[:3]] if traced else []
-    if traced is None or len(places) < 3:
+    if traced is None:
         return "", ""
-    asked, answer, more = places
-    return traced.text[asked[1] : answer[0]], traced.text[answer[1] : more[0]]
+    question, answer, *more = [_place(traced.text, turn.texts) for turn in probe.turns[:3]]
+    return traced.text[question[1] : answer[0]], traced.text[answer[1] : more[0][0]] if more else ""
 
 
 def _place(text: str, texts: Sequence[str]) -> tuple[int, int]:

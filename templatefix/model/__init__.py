@@ -1,7 +1,7 @@
 """The values that pass between the floors: frozen, plain, free of I/O."""
 
 from templatefix.model.findings import Finding, Fix, Report, Safety, Severity
-from templatefix.model.methods import Method
+from templatefix.model.methods import Allowance, Method
 from templatefix.model.outcomes import Candidate, Outcome, Status
 from templatefix.model.refusals import Attempt, Refusal, RefusalKind
 from templatefix.model.templates import Conversation, Message, Origin, Rendered, Template
@@ -10,6 +10,7 @@ from templatefix.model.verdicts import DEFAULT_POLICY, Check, Claim, Coverage, N
 
 __all__ = [
     "DEFAULT_POLICY",
+    "Allowance",
     "Attempt",
     "Candidate",
     "Check",

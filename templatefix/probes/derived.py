@@ -15,6 +15,7 @@ from templatefix.probes.schema import ITEM, Path, Schema, give, read_schema
 from templatefix.syntax import Source, parse
 
 _GIVEN = {"messages", "tools", "documents", "add_generation_prompt", "enable_thinking", *PLACEHOLDERS}
+_KEPT = {"continue_final_message"}  # transformers takes it for itself: no template is ever told
 _GLOBALS = {"raise_exception", "strftime_now", "namespace", "range", "dict", "lipsum", "cycler", "joiner"}
 _KEYS = {
     "role",
@@ -54,7 +55,7 @@ def asked_variables(source: Source) -> list[str]:
     """Return the variables that a template reads and nobody sets, but for those every probe has."""
     # Jinja compiles to find them, and its optimiser changes the tree it compiles.
     undeclared = meta.find_undeclared_variables(parse(source.text).tree)
-    return sorted(undeclared - _GIVEN - _GLOBALS)
+    return sorted(undeclared - _GIVEN - _KEPT - _GLOBALS)
 
 
 def _with_variables(source: Source, bases: list[Probe]) -> Iterator[Probe]:

@@ -52,8 +52,8 @@ _KINDS: dict[RefusalKind, tuple[str, str]] = {
     ),
     RefusalKind.UNSUPPORTED_SHAPE: (
         "No placement of markers that templatefix knows gives the right mask in this template.",
-        "write the markers by hand and check them with `templatefix verify --original`, or offer the patch to the "
-        "registry.",
+        "allow the last resort, `templatefix fix --allow capture-all`; or write the markers by hand and check them "
+        "with `templatefix verify --original`, and offer the patch to the registry.",
     ),
     RefusalKind.WRONG_MARKERS: (
         "The markers in the template are refuted, and no better ones were proven.",
