@@ -154,12 +154,12 @@ def test_an_output_that_nothing_reaches() -> None:
     hidden = CHAT.replace(
         "    {%- elif message.role == 'assistant' %}\n",
         "    {%- elif message.role == 'assistant' and message.content.count('z') * 3 == 7 %}\n"
-        "        {{- message.content[::-1] }}\n"
+        "        {{- 'z' ~ loop.index }}\n"
         "    {%- elif message.role == 'assistant' %}\n",
     )
     refusal = refused(hidden)
     assert refusal.kind is RefusalKind.UNTESTED_OUTPUT
-    assert hidden.split("\n")[refusal.line - 1] == "        {{- message.content[::-1] }}"
+    assert hidden.split("\n")[refusal.line - 1] == "        {{- 'z' ~ loop.index }}"
 
 
 def test_a_shape_that_is_not_known_names_the_line() -> None:
