@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,11 +19,24 @@ from templatefix.syntax import Source, is_generation, parse, same_without_marker
 from templatefix.synthesis import Refusal
 
 
-def fix(template: Template) -> Outcome:
+Propose = Callable[[Source, Mapping[str, Any] | None, Sequence[Probe]], Iterator[Candidate | Refusal]]
+"""From a template without markers, its special tokens and its probes to patches, the best first."""
+
+
+def proposals(
+    source: Source, variables: Mapping[str, Any] | None, probes: Sequence[Probe]
+) -> Iterator[Candidate | Refusal]:
+    """Propose what the registry has for a template, then what synthesis finds."""
+    yield from registry.candidates(source.text)
+    yield from synthesis.candidates(source, variables, probes)
+
+
+def fix(template: Template, propose: Propose = proposals) -> Outcome:
     """Put the right markers into a template, or say why not.
 
     Args:
         template ([`Template`]): The template as it was read.
+        propose (`Callable`): Where patches come from; none is believed before it is judged.
 
     Returns:
         [`Outcome`]: `correct`, `patched` with a verdict that holds, or `refused` with the reason.
@@ -34,19 +47,23 @@ def fix(template: Template) -> Outcome:
     source = parse(template.source, where=template.label)
     variables = dict(template.variables) or None
     if any(is_generation(node) for node, _ in walk(source.tree)):
-        return _marked(template, source, variables)
-    return _patched(template, template.source, variables)
+        return _marked(template, source, variables, propose)
+    return _patched(template, template.source, variables, propose)
 
 
 def _patched(
-    template: Template, plain: str, variables: dict[str, Any] | None, marked: Source | None = None
+    template: Template,
+    plain: str,
+    variables: dict[str, Any] | None,
+    propose: Propose,
+    marked: Source | None = None,
 ) -> Outcome:
     """Patch the template's text without markers; where it has had some, keep what it printed with them."""
     source = parse(plain, where=template.label)
     refused: list[str] = []
     reasons: list[str] = []
     probes, _ = reaching(source, variables)
-    for candidate in _candidates(source, variables, probes):
+    for candidate in propose(source, variables, probes):
         if isinstance(candidate, Refusal):
             refused.append(candidate.reason)
             continue
@@ -67,14 +84,9 @@ def _patched(
     return _outcome(template, "refused", template.source, Verdict(), reason=reason)
 
 
-def _candidates(
-    source: Source, variables: dict[str, Any] | None, probes: Sequence[Probe]
-) -> Iterator[Candidate | Refusal]:
-    yield from registry.candidates(source.text)
-    yield from synthesis.candidates(source, variables, probes)
-
-
-def _marked(template: Template, source: Source, variables: dict[str, Any] | None) -> Outcome:
+def _marked(
+    template: Template, source: Source, variables: dict[str, Any] | None, propose: Propose
+) -> Outcome:
     verdict = judge(source.text, variables)
     if verdict.outcome == "holds":
         return _outcome(template, "correct", template.source, verdict)
@@ -85,7 +97,7 @@ def _marked(template: Template, source: Source, variables: dict[str, Any] | None
         plain = strip(template, strict=False)  # what that changes is looked for on the probes
     except TemplateFixError as error:
         return _outcome(template, "refused", template.source, verdict, reason=f"{wrong}; {error.what}")
-    outcome = _patched(template, plain, variables, source)
+    outcome = _patched(template, plain, variables, propose, source)
     if outcome.status == "patched":
         return outcome
     reason = f"{wrong}; without them, {outcome.reason}"

@@ -19,7 +19,7 @@ FLOORS = (
     ("judge", "synthesis"),
     ("rules",),
     ("fixing", "stripping"),
-    ("sources",),
+    ("sources", "contributing"),
     ("api", "demo", "report"),
     ("cli", "__main__"),
 )
