@@ -18,7 +18,6 @@ from templatefix.stripping import strip
 from templatefix.syntax import Source, is_generation, parse, same_without_markers, walk
 from templatefix.synthesis import Refusal
 
-
 Propose = Callable[[Source, Mapping[str, Any] | None, Sequence[Probe]], Iterator[Candidate | Refusal]]
 """From a template without markers, its special tokens and its probes to patches, the best first."""
 

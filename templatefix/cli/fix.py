@@ -38,7 +38,9 @@ def command(
         raise UsageError("--diff, --check, --in-place and -o exclude each other", cure="choose one of them.")
     if output is not None and len(targets) != 1:
         raise UsageError("-o goes with one target", cure="fix one target at a time.")
-    outcomes = [_fixed(template, check, form, quiet) for template in _read(targets)]
+    templates = _read(targets)
+    _warn(templates)
+    outcomes = [_fixed(template, check, form, quiet) for template in templates]
     changes = [(each.template, each.after) for each in outcomes if each.status == "patched"]
     if form is Format.JSON:
         from templatefix.report import json_
@@ -57,6 +59,14 @@ def command(
 
 def _read(targets: list[str]) -> list[Template]:
     return [template for target in targets for template in api.read(target) if template.effective]
+
+
+def _warn(templates: list[Template]) -> None:
+    """Say which patch files cannot serve; the others do."""
+    from templatefix import registry
+
+    for error in [*registry.broken(), *(each for one in templates for each in registry.misfits(one.source))]:
+        hint(f"warning: {error}")
 
 
 def _fixed(template: Template, check: bool, form: Format, quiet: bool) -> Outcome:

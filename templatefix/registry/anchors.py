@@ -71,7 +71,7 @@ def _window(text: str, cuts: Sequence[int], edit: tuple[Span, str], texts: Seque
 
 
 def _once(find: str, texts: Sequence[str]) -> bool:
-    return bool(find.strip()) and all(text.count(find) == 1 for text in texts)
+    return bool(find.strip()) and all(Anchor(find, "").stands_once(text) for text in texts)
 
 
 def _merged(windows: Iterable[Span]) -> list[Span]:

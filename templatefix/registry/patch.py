@@ -25,6 +25,10 @@ class Anchor:
     put: str
     line: int = 0
 
+    def stands_once(self, text: str) -> bool:
+        """Whether `find` is in a text exactly once; occurrences that overlap are two."""
+        return text.find(self.find) == text.rfind(self.find) != -1
+
 
 @dataclass(frozen=True, slots=True)
 class Patch:
@@ -67,10 +71,9 @@ class Patch:
         text = Newlines.of(source).normal
         edits: list[Edit] = []
         for anchor in self.edits:
-            times = text.count(anchor.find)
-            if times != 1:
-                stands = f"stands {times} times in this template" if times else "is not in this template"
-                raise self._misfit(anchor, f"the `find` of this [[edit]] {stands}")
+            if not anchor.stands_once(text):
+                stands = "stands more than once" if anchor.find in text else "is not"
+                raise self._misfit(anchor, f"the `find` of this [[edit]] {stands} in this template")
             start = text.index(anchor.find)
             edit = Edit(Span(start, start + len(anchor.find)), anchor.put)
             if any(edit.span.overlaps(other.span) for other in edits):
