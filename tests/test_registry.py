@@ -78,13 +78,15 @@ def test_a_template_that_does_more_between_the_lines_is_not_the_family(family: s
     assert not list(registry.candidates(pristine.replace(after, after + more)))
 
 
-def test_several_anchors_serve_only_templates_that_were_reviewed(
-    tmp_path: Path,
-) -> None:
-    two = GOOD + '\n[[edit]]\nfind = "y"\nput = "z"\n'
-    patch = registry.read(toy(tmp_path, two.replace("0" * 64, registry.digest("{{ x }}y"))))
+def test_only_reviewed_templates_are_patched_unless_the_patch_says_so(tmp_path: Path) -> None:
+    text = GOOD.replace("0" * 64, registry.digest("{{ x }}y"))
+    patch = registry.read(toy(tmp_path, text))
     assert len(list(registry.candidates("{{ x }}y", [patch]))) == 1
     assert not list(registry.candidates("{{ x }}-y", [patch]))
+    wide = text.replace("[[edit]]", "unseen = true\n[[edit]]")
+    assert len(list(registry.candidates("{{ x }}-y", [registry.read(toy(tmp_path, wide))]))) == 1
+    with pytest.raises(RegistryError, match=r"toy\.toml:6: 'unseen' goes with one"):
+        registry.read(toy(tmp_path, wide + SECOND))
 
 
 def test_a_hash_ignores_line_ends() -> None:
@@ -115,6 +117,7 @@ SECOND = '\n[[edit]]\nfind = "y"\nput = "z"\n'
             r"toy\.toml:10: two \[\[edit\]\]s have the same `find`",
         ),
         (GOOD, GOOD + SECOND.replace("put", "and = 1\nput"), r"toy\.toml:10: an \[\[edit\]\] is malformed"),
+        ("[[edit]]", "unseen = 1\n[[edit]]", r"toy\.toml:6: 'unseen' is no bool"),
         ("seen = [", "seen = ", r"toy\.toml:4: no valid TOML"),
     ],
 )
@@ -154,7 +157,7 @@ def poor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A registry of one good file, one broken, and one whose anchor is not in the template it lists."""
     folder = tmp_path / "patches"
     folder.mkdir()
-    (folder / "toy.toml").write_text(GOOD)
+    (folder / "toy.toml").write_text(GOOD.replace("[[edit]]", "unseen = true\n[[edit]]"))
     (folder / "bad.toml").write_text(GOOD.replace("why", "reason"))
     stale = GOOD.replace("toy", "stale").replace("0" * 64, registry.digest(fixture("branches")))
     (folder / "stale.toml").write_text(stale)
@@ -167,7 +170,7 @@ def poor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_a_broken_file_leaves_the_rest_usable(poor: Path) -> None:
     assert [patch.family for patch in registry.load()] == ["stale", "toy"]
     assert [error.where for error in registry.broken()] == [f"{poor / 'bad.toml'}:3"]
-    assert [each.family for each in registry.candidates("a{{ x }}b")] == ["stale", "toy"]
+    assert [each.family for each in registry.candidates("a{{ x }}b")] == ["toy"]
     assert [error.where for error in registry.misfits(fixture("branches"))] == [f"{poor / 'stale.toml'}:6"]
 
 

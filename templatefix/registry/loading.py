@@ -56,17 +56,15 @@ def find(family: str) -> Patch:
 def candidates(source: str, patches: Sequence[Patch] | None = None) -> Iterator[Candidate]:
     """Yield what patches make of a template that they fit: those reviewed on it first.
 
-    Between the anchors of a patch with several, a template nobody reviewed may do anything; so such a patch is
-    for the templates it was reviewed on alone.
+    Around and between small anchors, a template nobody reviewed may do anything; so a patch is for the templates
+    it was reviewed on alone, unless it says that its anchor holds the whole turn.
 
     Args:
         source (`str`): The template.
         patches (`Sequence[Patch]`, *optional*): The patches to choose from; the registry's if `None`.
     """
     patches = load() if patches is None else patches
-    fitting = [
-        patch for patch in patches if patch.fits(source) and (patch.knows(source) or len(patch.edits) == 1)
-    ]
+    fitting = [patch for patch in patches if patch.may_try(source)]
     for patch in sorted(fitting, key=lambda each: not each.knows(source)):
         yield patch.candidate(source)
 

@@ -41,6 +41,8 @@ class Patch:
         seen (`tuple[str, ...]`): sha256 of the pristine templates it was reviewed on, newlines normalised.
         edits (`tuple[Anchor, ...]`): What it does.
         path (`Path`): The file it was read from.
+        unseen (`bool`): Whether its one anchor holds so much of a turn that the patch may be tried on templates that
+            nobody reviewed.
     """
 
     family: str
@@ -49,10 +51,15 @@ class Patch:
     seen: tuple[str, ...]
     edits: tuple[Anchor, ...]
     path: Path
+    unseen: bool = False
 
     def knows(self, source: str) -> bool:
         """Whether the patch was reviewed on this very template."""
         return digest(source) in self.seen
+
+    def may_try(self, source: str) -> bool:
+        """Whether the patch was reviewed on this template, or may be tried on others, and fits."""
+        return (self.unseen or self.knows(source)) and self.fits(source)
 
     def fits(self, source: str) -> bool:
         """Whether each anchor stands exactly once in the template, apart from the others."""

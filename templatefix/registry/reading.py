@@ -12,6 +12,7 @@ from templatefix.errors import RegistryError
 from templatefix.registry.patch import Anchor, Patch
 
 _KEYS = {"family": str, "models": list, "why": str, "seen": list, "edit": list}
+_OPTIONAL = {"unseen": bool}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _EDIT = re.compile(r"^\[\[edit\]\]", re.MULTILINE)
 
@@ -47,7 +48,11 @@ def parse(text: str, path: Path) -> Patch:
         if times > 1:
             twice = next(anchor.line for anchor in reversed(edits) if anchor.find == find)
             raise file.error("two [[edit]]s have the same `find`", twice)
-    return Patch(data["family"], tuple(data["models"]), data["why"].strip(), tuple(data["seen"]), edits, path)
+    if data.get("unseen") and len(edits) > 1:
+        cure = "around and between several anchors, a template nobody reviewed may do anything."
+        raise file.error("'unseen' goes with one [[edit]]", file.key("unseen"), cure)
+    names, seen, unseen = tuple(data["models"]), tuple(data["seen"]), data.get("unseen", False)
+    return Patch(data["family"], names, data["why"].strip(), seen, edits, path, unseen)
 
 
 class _File:
@@ -75,12 +80,16 @@ class _File:
 
 
 def _check(data: dict[str, Any], file: _File) -> None:
-    for key in data.keys() - _KEYS.keys():
-        cure = f"the keys are {', '.join(_KEYS)}."
+    known = _KEYS | _OPTIONAL
+    for key in data.keys() - known.keys():
+        cure = f"the keys are {', '.join(known)}."
         raise file.error(f"unknown key {key!r}", file.key(key), cure)
     for key, kind in _KEYS.items():
         if not isinstance(data.get(key), kind) or not data[key]:
             raise file.error(f"{key!r} is missing, empty or no {kind.__name__}", file.key(key))
+    for key, kind in _OPTIONAL.items():
+        if key in data and not isinstance(data[key], kind):
+            raise file.error(f"{key!r} is no {kind.__name__}", file.key(key))
     for key in ("models", "seen"):
         if not all(isinstance(each, str) for each in data[key]):
             raise file.error(f"{key!r} holds something other than strings", file.key(key))

@@ -30,6 +30,8 @@ def write(patch: Patch, names: Mapping[str, str] | None = None) -> str:
         comment = " ".join(_CONTROL.sub("", names.get(sha, "")).split())
         lines.append(f"  {_line(sha)}," + (f"  # {comment}" if comment else ""))
     lines.append("]")
+    if patch.unseen:
+        lines.append("unseen = true")
     for anchor in patch.edits:
         lines += ["", "[[edit]]", f"find = {_text(anchor.find)}", f"put = {_text(anchor.put)}"]
     return "\n".join(lines) + "\n"
