@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from templatefix.model import DEFAULT_POLICY, Conversation, Outcome, Policy, Report, Template, Verdict
+from templatefix.model import (
+    DEFAULT_POLICY,
+    Conversation,
+    Outcome,
+    Policy,
+    Report,
+    Template,
+    Variant,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from templatefix.probes import Probe
@@ -137,29 +146,30 @@ def template_variables(template: Template, tokenizer: Any = None) -> dict[str, s
     return {**template.variables, **named}
 
 
-def fix(target: Target) -> Outcome:
+def fix(target: Target, *, variant: Variant = "same-text") -> Outcome:
     """Put the right markers into a target's main template, or say why not. Writes nothing.
 
     Args:
         target: See [`read`].
+        variant (`str`): `same-text`, or `training` for a reviewed patch that also changes the text, as it declares.
 
     Returns:
         [`Outcome`]: `.status` is `correct`, `patched` (then `.after` is the new source) or `refused` (then
         `.reason` says why).
     """
-    return fix_template(main(read(target)))
+    return fix_template(main(read(target)), variant)
 
 
-def fix_all(target: Target) -> tuple[Outcome, ...]:
+def fix_all(target: Target, *, variant: Variant = "same-text") -> tuple[Outcome, ...]:
     """Fix every template of a target that transformers would use, named variants included; see [`fix`]."""
-    return tuple(fix_template(template) for template in read(target) if template.effective)
+    return tuple(fix_template(template, variant) for template in read(target) if template.effective)
 
 
-def fix_template(template: Template) -> Outcome:
+def fix_template(template: Template, variant: Variant = "same-text") -> Outcome:
     """Fix one template; see [`fix`]."""
     from templatefix import fixing
 
-    return fixing.fix(template)
+    return fixing.fix(template, fixing.training if variant == "training" else fixing.proposals)
 
 
 def strip(target: Target) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 from templatefix import registry, rules, synthesis
 from templatefix.coverage import reaching
 from templatefix.edits import Newlines
-from templatefix.errors import RenderError, TemplateFixError
-from templatefix.judge import judge
+from templatefix.errors import RenderError, SyntaxProblem, TemplateFixError
+from templatefix.judge import judge, judge_declared
 from templatefix.model import Candidate, Method, Outcome, Severity, Status, Template, Verdict
 from templatefix.probes import PLACEHOLDERS, Probe
 from templatefix.render import Renderer
@@ -28,6 +28,12 @@ def proposals(
     """Propose what the registry has for a template, then what synthesis finds."""
     yield from registry.candidates(source.text)
     yield from synthesis.candidates(source, variables, probes)
+
+
+def training(source: Source, *_: object) -> Iterator[Candidate | Refusal]:
+    """Propose the patches that also change the text, as they declare."""
+    yield from registry.candidates(source.text, variant="training")
+    yield Refusal("no training variant is known for this template")
 
 
 def fix(template: Template, propose: Propose = proposals) -> Outcome:
@@ -66,7 +72,11 @@ def _patched(
         if isinstance(candidate, Refusal):
             refused.append(candidate.reason)
             continue
-        verdict = judge(candidate.after, variables, original=source.text, probes=probes)
+        try:
+            verdict = _judged(candidate, source, variables, probes)
+        except SyntaxProblem as error:  # an anchor of the registry stood where nobody had reviewed it
+            reasons.append(f"the best patch found ({candidate.method}) does not parse: {error.message}")
+            continue
         problem = _problem(candidate, verdict)
         if problem is None and marked is not None:
             problem = _changed(marked, candidate, probes, variables)
@@ -81,6 +91,16 @@ def _patched(
     nothing = "no probe conversation makes the template print an assistant turn"
     reason = next(iter([*reasons, *refused]), nothing)
     return _outcome(template, "refused", template.source, Verdict(), reason=reason)
+
+
+def _judged(
+    candidate: Candidate, source: Source, variables: dict[str, Any] | None, probes: Sequence[Probe]
+) -> Verdict:
+    if not candidate.changes:
+        return judge(candidate.after, variables, original=source.text, probes=probes)
+    return judge_declared(
+        candidate.after, variables, original=source.text, changes=candidate.changes, probes=probes
+    )
 
 
 def _marked(

@@ -99,6 +99,7 @@ def outcomes(values: list[Outcome]) -> dict[str, Any]:
                 "status": each.status,
                 "method": each.method,
                 "family": each.family,
+                "safety": each.safety.value,
                 "reason": each.reason,
                 "diff": each.diff(),
                 "verdict": verdict(each.verdict),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,7 +11,7 @@ from templatefix import api, schema
 from templatefix.cli.exits import Exit
 from templatefix.cli.options import AsFormat, ExitZero, Format, Quiet, Targets, ended, hint
 from templatefix.errors import UsageError
-from templatefix.model import Outcome, Template
+from templatefix.model import Outcome, Template, Variant
 
 Change = tuple[Template, str]
 
@@ -22,6 +22,13 @@ Check = Annotated[
 InPlace = Annotated[bool, typer.Option("--in-place", help="Write the patch to where the template came from.")]
 Out = Annotated[Path | None, typer.Option("-o", "--output", help="Write a patched copy of the target here.")]
 
+AsVariant = Annotated[
+    Literal["same-text", "training"],
+    typer.Option(
+        help="Keep the rendered text, or take a patch that changes it, as it declares, for training."
+    ),
+]
+
 
 def command(
     targets: Targets,
@@ -29,6 +36,7 @@ def command(
     check: Check = False,
     in_place: InPlace = False,
     output: Out = None,
+    variant: AsVariant = "same-text",
     form: AsFormat = Format.TEXT,
     quiet: Quiet = False,
     exit_zero: ExitZero = False,
@@ -40,7 +48,7 @@ def command(
         raise UsageError("-o goes with one target", cure="fix one target at a time.")
     templates = _read(targets)
     _warn(templates)
-    outcomes = [_fixed(template, check, form, quiet) for template in templates]
+    outcomes = [_fixed(template, variant, check, form, quiet) for template in templates]
     changes = [(each.template, each.after) for each in outcomes if each.status == "patched"]
     if form is Format.JSON:
         from templatefix.report import json_
@@ -69,8 +77,8 @@ def _warn(templates: list[Template]) -> None:
         hint(f"warning: {error}")
 
 
-def _fixed(template: Template, check: bool, form: Format, quiet: bool) -> Outcome:
-    outcome = api.fix_template(template)
+def _fixed(template: Template, variant: Variant, check: bool, form: Format, quiet: bool) -> Outcome:
+    outcome = api.fix_template(template, variant)
     if form is Format.TEXT:
         from templatefix.report.verdict import write_outcome
 

@@ -1,14 +1,16 @@
 """The values that pass between the floors: frozen, plain, free of I/O."""
 
 from templatefix.model.findings import Finding, Fix, Report, Safety, Severity
-from templatefix.model.outcomes import Candidate, Method, Outcome, Status
+from templatefix.model.outcomes import DECLARED_CHANGE, Candidate, Change, Method, Outcome, Status, Variant
 from templatefix.model.templates import Conversation, Message, Origin, Rendered, Template
 from templatefix.model.text import Edit, Span, unified_diff
 from templatefix.model.verdicts import DEFAULT_POLICY, Check, Claim, Coverage, Note, Policy, Tri, Verdict
 
 __all__ = [
+    "DECLARED_CHANGE",
     "DEFAULT_POLICY",
     "Candidate",
+    "Change",
     "Check",
     "Claim",
     "Conversation",
@@ -30,6 +32,7 @@ __all__ = [
     "Status",
     "Template",
     "Tri",
+    "Variant",
     "Verdict",
     "unified_diff",
 ]

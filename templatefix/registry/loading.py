@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from templatefix.errors import RegistryError, UsageError
-from templatefix.model import Candidate
+from templatefix.model import Candidate, Safety, Variant
 from templatefix.registry.patch import Patch
 from templatefix.registry.reading import read
 
@@ -53,7 +53,9 @@ def find(family: str) -> Patch:
     raise UsageError(f"no patch is named {family!r}", cure=f"choose one of {known}.")
 
 
-def candidates(source: str, patches: Sequence[Patch] | None = None) -> Iterator[Candidate]:
+def candidates(
+    source: str, patches: Sequence[Patch] | None = None, variant: Variant = "same-text"
+) -> Iterator[Candidate]:
     """Yield what patches make of a template that they fit: those reviewed on it first.
 
     Around and between small anchors, a template nobody reviewed may do anything; so a patch is for the templates
@@ -62,9 +64,11 @@ def candidates(source: str, patches: Sequence[Patch] | None = None) -> Iterator[
     Args:
         source (`str`): The template.
         patches (`Sequence[Patch]`, *optional*): The patches to choose from; the registry's if `None`.
+        variant (`str`): `same-text`, or `training` for the patches that declare changes of the text.
     """
     patches = load() if patches is None else patches
-    fitting = [patch for patch in patches if patch.may_try(source)]
+    safety = Safety.UNSAFE if variant == "training" else Safety.SAFE
+    fitting = [patch for patch in patches if patch.safety is safety and patch.may_try(source)]
     for patch in sorted(fitting, key=lambda each: not each.knows(source)):
         yield patch.candidate(source)
 

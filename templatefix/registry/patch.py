@@ -8,7 +8,7 @@ from pathlib import Path
 
 from templatefix.edits import Newlines, apply
 from templatefix.errors import RegistryError
-from templatefix.model import Candidate, Edit, Span
+from templatefix.model import Candidate, Change, Edit, Safety, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class Patch:
         path (`Path`): The file it was read from.
         unseen (`bool`): Whether its one anchor holds so much of a turn that the patch may be tried on templates that
             nobody reviewed.
+        changes (`tuple[Change, ...]`): Where the text is meant to differ; the patch is for those who ask for it.
     """
 
     family: str
@@ -52,6 +53,12 @@ class Patch:
     edits: tuple[Anchor, ...]
     path: Path
     unseen: bool = False
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def safety(self) -> Safety:
+        """`SAFE` where the text stays, `UNSAFE` where it changes as declared."""
+        return Safety.UNSAFE if self.changes else Safety.SAFE
 
     def knows(self, source: str) -> bool:
         """Whether the patch was reviewed on this very template."""
@@ -86,7 +93,7 @@ class Patch:
             if any(edit.span.overlaps(other.span) for other in edits):
                 raise self._misfit(anchor, "the `find` of this [[edit]] overlaps another's")
             edits.append(edit)
-        return Candidate(apply(text, edits), "registry", tuple(sorted(edits)), self.family)
+        return Candidate(apply(text, edits), "registry", tuple(sorted(edits)), self.family, self.changes)
 
     def _misfit(self, anchor: Anchor, what: str) -> RegistryError:
         where = f"{self.path}:{anchor.line}" if anchor.line else str(self.path)

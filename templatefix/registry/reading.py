@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from templatefix.errors import RegistryError
+from templatefix.model import Change
 from templatefix.registry.patch import Anchor, Patch
 
 _KEYS = {"family": str, "models": list, "why": str, "seen": list, "edit": list}
-_OPTIONAL = {"unseen": bool}
+_OPTIONAL = {"unseen": bool, "changes": list}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _EDIT = re.compile(r"^\[\[edit\]\]", re.MULTILINE)
 
@@ -52,7 +53,8 @@ def parse(text: str, path: Path) -> Patch:
         cure = "around and between several anchors, a template nobody reviewed may do anything."
         raise file.error("'unseen' goes with one [[edit]]", file.key("unseen"), cure)
     names, seen, unseen = tuple(data["models"]), tuple(data["seen"]), data.get("unseen", False)
-    return Patch(data["family"], names, data["why"].strip(), seen, edits, path, unseen)
+    changes = tuple(_change(each, file) for each in data.get("changes", ()))
+    return Patch(data["family"], names, data["why"].strip(), seen, edits, path, unseen, changes)
 
 
 class _File:
@@ -87,9 +89,9 @@ def _check(data: dict[str, Any], file: _File) -> None:
     for key, kind in _KEYS.items():
         if not isinstance(data.get(key), kind) or not data[key]:
             raise file.error(f"{key!r} is missing, empty or no {kind.__name__}", file.key(key))
-    for key, kind in _OPTIONAL.items():
-        if key in data and not isinstance(data[key], kind):
-            raise file.error(f"{key!r} is no {kind.__name__}", file.key(key))
+    for key, optional in _OPTIONAL.items():
+        if key in data and not isinstance(data[key], optional):
+            raise file.error(f"{key!r} is no {optional.__name__}", file.key(key))
     for key in ("models", "seen"):
         if not all(isinstance(each, str) for each in data[key]):
             raise file.error(f"{key!r} holds something other than strings", file.key(key))
@@ -102,9 +104,23 @@ def _check(data: dict[str, Any], file: _File) -> None:
             raise file.error(f"{value!r} in 'seen' is no sha256", file.line(re.escape(value)), cure)
 
 
+def _change(value: Any, file: _File) -> Change:
+    if not _strings(value, {"probe", "why"}) or not all(value.values()):
+        cure = "each of them has the strings `probe` and `why`, and no other key."
+        raise file.error("'changes' is malformed", file.key("changes"), cure)
+    return Change(value["probe"], value["why"].strip())
+
+
+def _strings(value: Any, keys: set[str]) -> bool:
+    return (
+        isinstance(value, dict)
+        and set(value) == keys
+        and all(isinstance(each, str) for each in value.values())
+    )
+
+
 def _anchor(value: Any, line: int, file: _File) -> Anchor:
-    strings = isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
-    if not strings or set(value) != {"find", "put"} or not value["find"]:
+    if not _strings(value, {"find", "put"}) or not value["find"]:
         raise file.error(
             "an [[edit]] is malformed",
             line,

@@ -32,6 +32,8 @@ def write(patch: Patch, names: Mapping[str, str] | None = None) -> str:
     lines.append("]")
     if patch.unseen:
         lines.append("unseen = true")
+    for change in patch.changes:
+        lines += ["", "[[changes]]", f"probe = {_line(change.probe)}", f"why = {_line(change.why)}"]
     for anchor in patch.edits:
         lines += ["", "[[edit]]", f"find = {_text(anchor.find)}", f"put = {_text(anchor.put)}"]
     return "\n".join(lines) + "\n"
