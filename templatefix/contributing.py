@@ -64,7 +64,7 @@ def contribute(
     seen = tuple(dict.fromkeys(map(digest, texts)))
     path = Path(f"{family}.toml")
     names = {digest(each.source): "/".join(Path(each.origin.path).parts[-2:]) for each in reversed(templates)}
-    draft = Patch(family, tuple(models) or (f"*/{family}*",), why or how, seen, anchors, path)
+    draft = Patch(family, tuple(models) or (f"*/{family}*",), why.strip() or how, seen, anchors, path)
     text = write(draft, names)
     patch = parse(text, path)
     if patch.candidate(texts[0]).after != after:

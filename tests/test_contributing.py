@@ -100,7 +100,9 @@ def test_a_patch_by_hand_is_judged_before_it_is_written(tmp_path: Path) -> None:
     made = contribute([template], "toy", patched=Template.from_source(right.after))
     assert made.patch.candidate(template.source).after == right.after
     wrong = right.after.replace("{%- generation %}", "", 1).replace("{%- endgeneration %}", "", 1)
-    for text in (wrong, right.after.replace("'<|end|>' }}", "'<|stop|>' }}", 1)):
+    at = right.after.rindex("<|assistant|>")
+    prompt = f"{right.after[:at]}<|robot|>{right.after[at + len('<|assistant|>') :]}"
+    for text in (wrong, prompt, right.after.replace("'<|end|>' }}", "'<|stop|>' }}", 1)):
         with pytest.raises(RegistryError, match="does not hold"):
             contribute([template], "toy", patched=Template.from_source(text))
 

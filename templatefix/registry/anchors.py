@@ -16,8 +16,10 @@ _LONG = 160
 """Lines longer than this are read tag by tag: some templates are one line."""
 _NEAR = 2
 """Edits with no more than so many lines between them read better as one."""
-_LINE = re.compile(r"[^\n]*\n|[^\n]+")
-_TAG = re.compile(r"(\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\})")
+_TAG = r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}"
+_LINE = re.compile(rf"(?:{_TAG}|[^\n])*+\n|(?:{_TAG}|[^\n])++", re.DOTALL)
+"""A line ends outside tags: a literal may hold line ends."""
+_TAGS = re.compile(f"({_TAG})", re.DOTALL)
 
 
 def anchored(before: str, after: str, others: Sequence[str] = ()) -> tuple[Anchor, ...]:
@@ -42,7 +44,7 @@ def _units(text: str) -> list[str]:
     """Lines with their ends, and the tags of long lines."""
     units: list[str] = []
     for line in _LINE.findall(text):
-        units += [piece for piece in _TAG.split(line) if piece] if len(line) > _LONG else [line]
+        units += [piece for piece in _TAGS.split(line) if piece] if len(line) > _LONG else [line]
     return units
 
 
