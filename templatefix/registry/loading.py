@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def folder() -> Path:
 
 @cache
 def _files() -> tuple[Patch | RegistryError, ...]:
-    return tuple(_try(path) for path in sorted(folder().glob("*.toml")))
+    return tuple(_try(path) for path in sorted(folder().glob("*.toml"), key=lambda path: path.stem))
 
 
 def _try(path: Path) -> Patch | RegistryError:
@@ -49,8 +50,9 @@ def find(family: str) -> Patch:
     for patch in load():
         if patch.family == family:
             return patch
-    known = ", ".join(patch.family for patch in load())
-    raise UsageError(f"no patch is named {family!r}", cure=f"choose one of {known}.")
+    near = get_close_matches(family, [patch.family for patch in load()])
+    cure = f"did you mean {' or '.join(near)}?" if near else "`templatefix patches list` names them."
+    raise UsageError(f"no patch is named {family!r}", cure=cure)
 
 
 def candidates(
