@@ -56,6 +56,7 @@ TESTED_ONLY = {
     "qwen3-coder",
     "qwen3-coder-next",
     "qwen3-training",
+    "qwen3.5-training",
     "qwq",
 }
 """Patches that write the turn anew, so that no proof but the probes says that its text stays."""
