@@ -14,6 +14,7 @@ from templatefix.errors import RegistryError, UsageError
 from templatefix.fixing import fix, proposals, training
 from templatefix.model import Template
 from templatefix.registry import Patch, loading
+from templatefix.stripping import strip
 from templatefix.syntax import parse as parse_template
 from templatefix.syntax import same_without_markers
 from tests.conftest import corpus, fixture
@@ -91,6 +92,7 @@ def test_every_hash_is_of_a_template_that_the_patch_fits(patch: Patch) -> None:
         source = parse_template(KNOWN[sha])  # of a template of the test packages, or nobody could review it
         after = parse_template(patch.candidate(source.text).after)
         assert same_without_markers(source, after) == (patch.family not in TESTED_ONLY)
+        assert "generation %}" not in strip(Template.from_source(after.text))
 
 
 def test_no_two_families_claim_one_template() -> None:
