@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from templatefix.errors import UsageError
@@ -14,6 +15,7 @@ from templatefix.model import (
     Policy,
     Report,
     Template,
+    Variant,
     Verdict,
 )
 
@@ -148,11 +150,12 @@ def template_variables(template: Template, tokenizer: Any = None) -> dict[str, s
     return {**template.variables, **named}
 
 
-def fix(target: Target, *, allow: Collection[str] = ()) -> Outcome:
+def fix(target: Target, *, variant: Variant = "same-text", allow: Collection[str] = ()) -> Outcome:
     """Put the right markers into a target's main template, or say why not. Writes nothing.
 
     Args:
         target: See [`read`].
+        variant (`str`): `same-text`, or `training` for a reviewed patch that also changes the text, as it declares.
         allow (`Collection[str]`): What to try besides, as a last resort. `capture-all` captures all that the template
             prints and finds the assistant's turns in it by the text of their header, which a user may type too.
 
@@ -163,22 +166,28 @@ def fix(target: Target, *, allow: Collection[str] = ()) -> Outcome:
     Raises:
         UsageError: `allow` names something else.
     """
-    return fix_template(main(read(target)), allow=allow)
+    return fix_template(main(read(target)), variant=variant, allow=allow)
 
 
-def fix_all(target: Target, *, allow: Collection[str] = ()) -> tuple[Outcome, ...]:
+def fix_all(
+    target: Target, *, variant: Variant = "same-text", allow: Collection[str] = ()
+) -> tuple[Outcome, ...]:
     """Fix every template of a target that transformers would use, whichever of them is refused; see [`fix`]."""
-    return tuple(fix_template(template, allow=allow) for template in read(target) if template.effective)
+    templates = [template for template in read(target) if template.effective]
+    return tuple(fix_template(template, variant=variant, allow=allow) for template in templates)
 
 
-def fix_template(template: Template, *, allow: Collection[str] = ()) -> Outcome:
+def fix_template(
+    template: Template, *, variant: Variant = "same-text", allow: Collection[str] = ()
+) -> Outcome:
     """Fix one template; see [`fix`]."""
     from templatefix import fixing
 
     if unknown := sorted(set(allow) - set(Allowance)):
         cure = f"allow {', '.join(map(repr, map(str, Allowance)))}."
         raise UsageError(f"nothing is called {unknown[0]!r} that could be allowed", cure=cure)
-    return fixing.fix(template, allow)
+    propose = fixing.training if variant == "training" else partial(fixing.proposals, allow=allow)
+    return fixing.fix(template, propose)
 
 
 def strip(target: Target) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 from typing import Any
@@ -12,7 +12,7 @@ from templatefix.coverage import reaching
 from templatefix.diagnosis import changed, diagnose, objection, unfit, words
 from templatefix.edits import Newlines
 from templatefix.errors import SyntaxProblem, TemplateFixError
-from templatefix.judge import judge
+from templatefix.judge import judge, judge_declared
 from templatefix.model import (
     Allowance,
     Attempt,
@@ -37,13 +37,35 @@ _OF_THE_TEMPLATE = (
 )
 """What no markers could cure, whichever a template has."""
 
+Propose = Callable[[Source, Mapping[str, Any] | None, Sequence[Probe]], Iterator[Candidate | Attempt]]
+"""From a template without markers, its special tokens and its probes to patches, the best first."""
 
-def fix(template: Template, allow: Collection[str] = ()) -> Outcome:
+
+def proposals(
+    source: Source,
+    variables: Mapping[str, Any] | None,
+    probes: Sequence[Probe],
+    allow: Collection[str] = (),
+) -> Iterator[Candidate | Attempt]:
+    """Propose what the registry has for a template, then what synthesis finds, then what a user allows."""
+    yield from registry.candidates(source.text)
+    yield from synthesis.candidates(source, variables, probes)
+    if Allowance.CAPTURE_ALL in allow:
+        yield synthesis.whole(source, variables, probes)
+
+
+def training(source: Source, *_: object) -> Iterator[Candidate | Attempt]:
+    """Propose the patches that also change the text, as they declare."""
+    yield from registry.candidates(source.text, variant="training")
+    yield Attempt("no training variant is known for this template")
+
+
+def fix(template: Template, propose: Propose = proposals) -> Outcome:
     """Put the right markers into a template, or say why not.
 
     Args:
         template ([`Template`]): The template as it was read.
-        allow (`Collection[str]`): What to try besides, as a last resort: `capture-all`.
+        propose (`Callable`): Where patches come from; none is believed before it is judged.
 
     Returns:
         [`Outcome`]: `correct`, `patched` with a verdict that holds, or `refused` with the reason.
@@ -59,15 +81,15 @@ def fix(template: Template, allow: Collection[str] = ()) -> Outcome:
     if refusal is not None:
         return _refused(template, refusal)
     if any(is_generation(node) for node, _ in walk(source.tree)):
-        return _marked(template, source, variables, allow)
-    return _patched(template, template.source, variables, allow)
+        return _marked(template, source, variables, propose)
+    return _patched(template, template.source, variables, propose)
 
 
 def _patched(
     template: Template,
     plain: str,
     variables: dict[str, Any] | None,
-    allow: Collection[str],
+    propose: Propose,
     marked: Source | None = None,
 ) -> Outcome:
     """Patch the template's text without markers; where it has had some, keep what it printed with them."""
@@ -75,15 +97,18 @@ def _patched(
     attempts: list[Attempt] = []
     probes, _ = reaching(source, variables)
     oracle = Oracle.learn(Renderer(source.text, variables or PLACEHOLDERS), probes)
-    for candidate in _candidates(source, variables, probes, allow):
+    for candidate in propose(source, variables, probes):
         if oracle.unsure:  # once one patch was judged, it is known that no other can be proven
             break
         if isinstance(candidate, Attempt):
             attempts.append(candidate)
             continue
-        verdict = judge(
-            candidate.after, variables, original=source.text, probes=probes, oracle=oracle, hasty=True
-        )
+        try:
+            verdict = _judged(candidate, source, variables, probes, oracle)
+        except SyntaxProblem as error:  # an anchor of the registry stood where nobody had reviewed it
+            reason = f"the best patch found ({candidate.method}) does not parse: {error.what}"
+            attempts.append(Attempt(reason, error.line, candidate.method, candidate.family))
+            continue
         problem = objection(source, candidate, verdict)
         if problem is None and marked is not None:
             problem = changed(marked, candidate, probes, variables)
@@ -113,17 +138,21 @@ def _refused(
     return Outcome(template, "refused", template.source, verdict, refusal=refusal, attempts=tuple(attempts))
 
 
-def _candidates(
-    source: Source, variables: dict[str, Any] | None, probes: Sequence[Probe], allow: Collection[str]
-) -> Iterator[Candidate | Attempt]:
-    yield from registry.candidates(source.text)
-    yield from synthesis.candidates(source, variables, probes)
-    if Allowance.CAPTURE_ALL in allow:
-        yield synthesis.whole(source, variables, probes)
+def _judged(
+    candidate: Candidate,
+    source: Source,
+    variables: dict[str, Any] | None,
+    probes: Sequence[Probe],
+    oracle: Oracle,
+) -> Verdict:
+    text, after = source.text, candidate.after
+    if candidate.changes:
+        return judge_declared(after, variables, original=text, changes=candidate.changes, probes=probes)
+    return judge(after, variables, original=text, probes=probes, oracle=oracle, hasty=True)
 
 
 def _marked(
-    template: Template, source: Source, variables: dict[str, Any] | None, allow: Collection[str]
+    template: Template, source: Source, variables: dict[str, Any] | None, propose: Propose
 ) -> Outcome:
     verdict = judge(source.text, variables)
     if verdict.outcome == "holds":
@@ -140,7 +169,7 @@ def _marked(
     except TemplateFixError as error:
         refusal = Refusal(RefusalKind.WRONG_MARKERS, f"{wrong}; {error.what}", line)
         return _refused(template, refusal, verdict=verdict)
-    outcome = _patched(template, plain, variables, allow, source)
+    outcome = _patched(template, plain, variables, propose, source)
     if outcome.refusal is None:
         return outcome
     known = _lines(Newlines.of(plain).normal, source.text)

@@ -126,6 +126,7 @@ def outcomes(values: list[Outcome]) -> dict[str, Any]:
                 "status": each.status,
                 "method": each.method,
                 "family": each.family,
+                "safety": each.safety.value,
                 "reason": each.reason,
                 "refusal": refusal(each.refusal),
                 "attempts": [attempt(tried) for tried in each.attempts],

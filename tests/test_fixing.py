@@ -28,10 +28,6 @@ REFUSED = {
     "trl/gemma4_v3",
     "trl/gemma4_v4",
     "trl/gemma4_v5",
-    "trl/nemotron_3_5_lightning",  # an output for empty content that no conversation seems to reach
-    "trl/nemotron_3_nano",
-    "trl/nemotron_3_super",
-    "trl/nemotron_3_ultra",
 }
 
 

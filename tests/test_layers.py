@@ -20,7 +20,7 @@ FLOORS = (
     ("rules",),
     ("diagnosis", "stripping"),
     ("fixing",),
-    ("sources",),
+    ("sources", "contributing"),
     ("api", "demo", "report"),
     ("cli", "__main__"),
 )

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from templatefix import registry
+from templatefix.cli import main
 from templatefix.errors import RegistryError, UsageError
-from templatefix.fixing import fix
+from templatefix.fixing import fix, proposals, training
 from templatefix.model import Template
-from tests.conftest import corpus
+from templatefix.registry import Patch, loading
+from templatefix.stripping import strip
+from templatefix.syntax import parse as parse_template
+from templatefix.syntax import same_without_markers
+from tests.conftest import corpus, fixture
 
 GOOD = """\
 family = "toy"
@@ -30,16 +37,73 @@ def toy(tmp_path: Path, text: str = GOOD) -> Path:
     return path
 
 
-@pytest.mark.parametrize("family", [patch.family for patch in registry.load()])
-def test_each_pristine_template_is_patched_by_its_family(family: str) -> None:
-    patch = registry.find(family)
-    known = {registry.digest(source): source for source in corpus().values()}
-    assert set(patch.seen) <= set(known), "a seen hash belongs to no template of the test packages"
-    for digest in patch.seen:
-        assert patch.knows(known[digest])
-        outcome = fix(Template.from_source(known[digest]))
-        assert (outcome.status, outcome.method, outcome.family) == ("patched", "registry", family), (
-            outcome.reason
+def ended(words: list[str]) -> int:
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    return int(end.value.code or 0)
+
+
+KNOWN = {registry.digest(source): source for source in corpus().values()}
+SEEN = [(patch, sha) for patch in registry.load() for sha in patch.seen]
+TESTED_ONLY = {
+    "command-r7b",
+    "gpt-oss",
+    "hermes-4",
+    "hermes-4-14b",
+    "llama3",
+    "nemotron-3",
+    "nemotron-3-ultra",
+    "nemotron-3.5",
+    "qwen2.5",
+    "qwen3-coder",
+    "qwen3-coder-next",
+    "qwen3-training",
+    "qwen3.5-training",
+    "qwq",
+}
+"""Patches that write the turn anew, or guard by more than a role: no proof but the probes says that its text stays."""
+
+
+def judged(patch: Patch, sha: str) -> None:
+    propose = training if patch.changes else proposals
+    outcome = fix(Template.from_source(KNOWN[sha]), propose)
+    assert (outcome.status, outcome.method, outcome.family) == ("patched", "registry", patch.family), (
+        outcome.reason
+    )
+    assert outcome.verdict.outcome == "holds"
+    assert outcome.verdict.proven == (patch.family not in TESTED_ONLY)
+    assert outcome.safety is patch.safety
+
+
+@pytest.mark.parametrize("patch", registry.load(), ids=lambda patch: patch.family)
+def test_a_pristine_template_is_patched_by_its_family(patch: Patch) -> None:
+    judged(patch, patch.seen[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("patch", "sha"), SEEN, ids=[f"{patch.family}-{sha[:12]}" for patch, sha in SEEN])
+def test_every_pristine_template_is_patched_by_its_family(patch: Patch, sha: str) -> None:
+    judged(patch, sha)
+
+
+@pytest.mark.parametrize("patch", registry.load(), ids=lambda patch: patch.family)
+def test_every_hash_is_of_a_template_that_the_patch_fits(patch: Patch) -> None:
+    for sha in patch.seen:
+        source = parse_template(KNOWN[sha])  # of a template of the test packages, or nobody could review it
+        after = parse_template(patch.candidate(source.text).after)
+        assert same_without_markers(source, after) == (patch.family not in TESTED_ONLY)
+        assert "generation %}" not in strip(Template.from_source(after.text))
+
+
+def test_no_two_families_claim_one_template() -> None:
+    claims = Counter((sha, patch.safety) for patch, sha in SEEN)
+    assert [claim for claim, times in claims.items() if times > 1] == []
+
+
+def test_anchors_hold_a_part_of_the_template_not_the_template() -> None:
+    for patch, sha in SEEN:
+        assert sum(len(anchor.find) for anchor in patch.edits) < max(300, 0.75 * len(KNOWN[sha])), (
+            patch.family
         )
 
 
@@ -69,30 +133,49 @@ def test_a_template_that_does_more_between_the_lines_is_not_the_family(family: s
     assert not list(registry.candidates(pristine.replace(after, after + more)))
 
 
-def test_several_anchors_serve_only_templates_that_were_reviewed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    two = GOOD + '\n[[edit]]\nfind = "y"\nput = "z"\n'
-    patch = registry.read(toy(tmp_path, two.replace("0" * 64, registry.digest("{{ x }}y"))))
-    monkeypatch.setattr(registry, "load", lambda: (patch,))
-    assert len(list(registry.candidates("{{ x }}y"))) == 1
-    assert not list(registry.candidates("{{ x }}-y"))
+def test_only_reviewed_templates_are_patched_unless_the_patch_says_so(tmp_path: Path) -> None:
+    text = GOOD.replace("0" * 64, registry.digest("{{ x }}y"))
+    patch = registry.read(toy(tmp_path, text))
+    assert len(list(registry.candidates("{{ x }}y", [patch]))) == 1
+    assert not list(registry.candidates("{{ x }}-y", [patch]))
+    wide = text.replace("[[edit]]", "unseen = true\n[[edit]]")
+    assert len(list(registry.candidates("{{ x }}-y", [registry.read(toy(tmp_path, wide))]))) == 1
+    with pytest.raises(RegistryError, match=r"toy\.toml:6: 'unseen' goes with one"):
+        registry.read(toy(tmp_path, wide + SECOND))
 
 
 def test_a_hash_ignores_line_ends() -> None:
     assert registry.digest("a\r\nb") == registry.digest("a\nb")
 
 
+SECOND = '\n[[edit]]\nfind = "y"\nput = "z"\n'
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
         ("why", "reason", r"toy\.toml:3: unknown key 'reason'"),
-        ('why = "because"\n', "", "'why' is missing"),
+        ('why = "because"\n', "", r"toy\.toml: 'why' is missing"),
         ('models = ["org/toy"]', 'models = "org/toy"', r"toy\.toml:2: 'models' is missing, empty or no list"),
+        ('["org/toy"]', "[1]", r"toy\.toml:2: 'models' holds something other than strings"),
         ("0" * 64, "0" * 63, r"toy\.toml:4: '0+' in 'seen' is no sha256"),
         ('family = "toy"', 'family = "tory"', r"toy\.toml:1: 'family' is not the file's name"),
         ("put", "place", r"toy\.toml:6: an \[\[edit\]\] is malformed"),
-        ("seen = [", "seen = ", r"toy\.toml: no valid TOML.*line 4"),
+        (
+            "{% generation %}{{ x }}{% endgeneration %}",
+            "{{ x }}",
+            r"toy\.toml:6: an \[\[edit\]\] changes nothing",
+        ),
+        (
+            GOOD,
+            GOOD + SECOND.replace("y", "{{ x }}"),
+            r"toy\.toml:10: two \[\[edit\]\]s have the same `find`",
+        ),
+        (GOOD, GOOD + SECOND.replace("put", "and = 1\nput"), r"toy\.toml:10: an \[\[edit\]\] is malformed"),
+        ("[[edit]]", '[[changes]]\nprobe = "x"\n[[edit]]', r"toy\.toml:6: 'changes' is malformed"),
+        ("[[edit]]", "changes = 1\n[[edit]]", r"toy\.toml:6: 'changes' is no list"),
+        ("[[edit]]", "unseen = 1\n[[edit]]", r"toy\.toml:6: 'unseen' is no bool"),
+        ("seen = [", "seen = ", r"toy\.toml:4: no valid TOML"),
     ],
 )
 def test_a_malformed_file_is_named_with_its_line(tmp_path: Path, old: str, new: str, words: str) -> None:
@@ -100,6 +183,71 @@ def test_a_malformed_file_is_named_with_its_line(tmp_path: Path, old: str, new: 
         registry.read(toy(tmp_path, GOOD.replace(old, new)))
 
 
-def test_an_unknown_family_names_the_known_ones() -> None:
-    with pytest.raises(UsageError, match=r"llama3, qwen2\.5"):
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "toy.toml").write_bytes(b"\xff")
+    with pytest.raises(RegistryError, match=r"toy\.toml: no UTF-8"):
+        registry.read(tmp_path / "toy.toml")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("{{ x }}{{ x }}y", r"toy\.toml:6: .*stands more than once"),
+        ("{{ x }}", r"toy\.toml:10: .*is not in this template"),
+        ("{{ x y}}", r"toy\.toml:6: .*is not in this template"),
+    ],
+)
+def test_an_anchor_that_does_not_fit_is_named_with_its_line(tmp_path: Path, source: str, words: str) -> None:
+    with pytest.raises(RegistryError, match=words):
+        registry.read(toy(tmp_path, GOOD + SECOND)).candidate(source)
+
+
+def test_anchors_that_overlap_are_no_fit(tmp_path: Path) -> None:
+    patch = registry.read(toy(tmp_path, GOOD + SECOND.replace('"y"', '"x }}y"')))
+    assert not patch.fits("{{ x }}y")
+    with pytest.raises(RegistryError, match=r"toy\.toml:10: .*overlaps"):
+        patch.candidate("{{ x }}y")
+
+
+@pytest.fixture
+def poor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A registry of one good file, one broken, and one whose anchor is not in the template it lists."""
+    folder = tmp_path / "patches"
+    folder.mkdir()
+    (folder / "toy.toml").write_text(GOOD.replace("[[edit]]", "unseen = true\n[[edit]]"))
+    (folder / "bad.toml").write_text(GOOD.replace("why", "reason"))
+    stale = GOOD.replace("toy", "stale").replace("0" * 64, registry.digest(fixture("branches")))
+    (folder / "stale.toml").write_text(stale)
+    monkeypatch.setattr(loading, "folder", lambda: folder)
+    loading._files.cache_clear()
+    yield folder
+    loading._files.cache_clear()
+
+
+def test_a_broken_file_leaves_the_rest_usable(poor: Path) -> None:
+    assert [patch.family for patch in registry.load()] == ["stale", "toy"]
+    assert [error.where for error in registry.broken()] == [f"{poor / 'bad.toml'}:3"]
+    assert [each.family for each in registry.candidates("a{{ x }}b")] == ["toy"]
+    assert [error.where for error in registry.misfits(fixture("branches"))] == [f"{poor / 'stale.toml'}:6"]
+
+
+def test_the_command_line_warns_of_broken_files_and_goes_on(
+    poor: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    template = tmp_path / "chat_template.jinja"
+    template.write_text(fixture("branches"))
+    assert ended(["fix", "-q", str(template)]) == 0
+    printed = capsys.readouterr()
+    assert "{%- generation %}" in printed.out
+    assert f"warning: {poor / 'bad.toml'}:3: unknown key 'reason'" in printed.err
+    assert f"warning: {poor / 'stale.toml'}:6: the patch stale does not fit" in printed.err
+    assert ended(["patches", "list"]) == 1
+    listed = capsys.readouterr().out
+    assert "toy" in listed and f"broken: {poor / 'bad.toml'}:3" in listed
+
+
+def test_an_unknown_family_is_told_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"did you mean .*qwen2\.5"):
+        registry.find("qwen-2.5")
+    with pytest.raises(UsageError, match="patches list"):
         registry.find("nobody")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -34,6 +34,12 @@ Allow = Annotated[
         metavar="capture-all",
     ),
 ]
+AsVariant = Annotated[
+    Literal["same-text", "training"],
+    typer.Option(
+        help="Keep the rendered text, or take a patch that changes it, as it declares, for training."
+    ),
+]
 Out = Annotated[Path | None, typer.Option("-o", "--output", help="Write a patched copy of the target here.")]
 
 
@@ -44,6 +50,7 @@ def command(
     in_place: InPlace = False,
     output: Out = None,
     why: Why = False,
+    variant: AsVariant = "same-text",
     allow: Allow = None,
     form: AsFormat = Format.TEXT,
     quiet: Quiet = False,
@@ -55,7 +62,9 @@ def command(
     if output is not None and len(targets) != 1:
         raise UsageError("-o goes with one target", cure="fix one target at a time.")
     show = partial(_show, check=check, why=why, form=form, quiet=quiet)
-    outcomes = [show(api.fix_template(each, allow=allow or ())) for each in _read(targets)]
+    templates = _read(targets)
+    _warn(templates)
+    outcomes = [show(api.fix_template(each, variant=variant, allow=allow or ())) for each in templates]
     changes = [(each.template, each.after) for each in outcomes if each.status == "patched"]
     if form is Format.JSON:
         from templatefix.report import json_
@@ -73,6 +82,14 @@ def command(
 
 def _read(targets: list[str]) -> list[Template]:
     return [template for target in targets for template in api.read(target) if template.effective]
+
+
+def _warn(templates: list[Template]) -> None:
+    """Say which patch files cannot serve; the others do."""
+    from templatefix import registry
+
+    for error in [*registry.broken(), *(each for one in templates for each in registry.misfits(one.source))]:
+        hint(f"warning: {error}")
 
 
 def _code(outcomes: list[Outcome], *, changed: bool) -> Exit:

@@ -150,6 +150,9 @@ class _Court:
         for options in switches(probe) if read else [probe.options]:
             prompt = {**probe.arguments, **options, "add_generation_prompt": True}
             prompted = _try(lambda prompt=prompt: self.after.render(probe.messages, **prompt))  # type: ignore[misc]
+            if self.before is not self.after:
+                plain = _try(lambda prompt=prompt: self.before.render(probe.messages, **prompt))  # type: ignore[misc]
+                yield claims.same_text(probe.name, plain, prompted)
             if not isinstance(prompted, str):
                 yield claims.prompt_unmarked(probe, prompted)
 

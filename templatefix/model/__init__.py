@@ -2,17 +2,19 @@
 
 from templatefix.model.findings import Finding, Fix, Report, Safety, Severity
 from templatefix.model.methods import Allowance, Method
-from templatefix.model.outcomes import Candidate, Outcome, Status
+from templatefix.model.outcomes import DECLARED_CHANGE, Candidate, Change, Outcome, Status, Variant
 from templatefix.model.refusals import Attempt, Refusal, RefusalKind
 from templatefix.model.templates import Conversation, Message, Origin, Rendered, Template
 from templatefix.model.text import Edit, Span, unified_diff
 from templatefix.model.verdicts import DEFAULT_POLICY, Check, Claim, Coverage, Note, Policy, Tri, Verdict
 
 __all__ = [
+    "DECLARED_CHANGE",
     "DEFAULT_POLICY",
     "Allowance",
     "Attempt",
     "Candidate",
+    "Change",
     "Check",
     "Claim",
     "Conversation",
@@ -36,6 +38,7 @@ __all__ = [
     "Status",
     "Template",
     "Tri",
+    "Variant",
     "Verdict",
     "unified_diff",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from templatefix.model import Claim, Outcome, Template, Tri, Verdict
+from templatefix.model import Claim, Outcome, Safety, Template, Tri, Verdict
 from templatefix.report.snippet import visible
 
 _SHOWN = 240
@@ -75,6 +75,7 @@ def write_outcome(outcome: Outcome) -> str:
     else:
         how = f"registry patch {outcome.family}" if outcome.family else str(outcome.method)
         text = "same text proven" if outcome.verdict.proven else "same text on every probe"
+        text = "TEXT CHANGED as declared" if outcome.safety is Safety.UNSAFE else text
         line = f"{label}: patched ({how}; {text}; {evidence})"
     return (
         "\n".join(
