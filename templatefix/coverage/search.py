@@ -18,7 +18,7 @@ from templatefix.probes import MATRIX, Probe, Turn, asked_variables, read_schema
 from templatefix.syntax import Source
 
 Change = Callable[[Probe], Probe]
-_TRIES = 200
+_TRIES = 300
 _BASES = (
     "two turns",
     "reasoning last",
@@ -54,7 +54,7 @@ def _for_output(observer: Observer, output: nodes.Output) -> Iterator[Probe]:
     source = observer.source
     tests = [test for test, _ in tests_around(output, observer.places[id(output)])]
     atoms = [atom for test in [*tests, output] for atom in [test, *test.find_all(nodes.Expr)]]
-    atoms += _behind(source, atoms)
+    atoms += _behind(source, atoms)  # what is read outright comes first
     names = {atom.name for atom in atoms if isinstance(atom, nodes.Name)}
     words = [
         atom.value
@@ -70,14 +70,16 @@ def _for_output(observer: Observer, output: nodes.Output) -> Iterator[Probe]:
     ]
     schema = read_schema(source)
     keys = [key for key in schema.children(()) if key != "role" and (key in words or _reads(atoms, key))]
-    changes: list[Change] = [_same, _emptied, _blank, _unsaid, _strung]
+    changes: list[Change] = [_emptied, _blank, _unsaid, _strung]
     changes += [partial(with_key, schema=schema, path=(key,)) for key in keys]
     changes += [partial(with_key, schema=schema, path=(key,), flat=True) for key in keys]
     nothing: tuple[Any, ...] = ("", [], None)
     changes += [partial(_with, key=key, value=value) for key in keys for value in nothing]
     changes += [partial(_worded, word=word) for word in dict.fromkeys(words)]
-    flagged = product(bases, [_same], options)  # a variable's value alone, before any more is changed
-    for base, change, option in (*flagged, *product(bases, changes, [{}, *options])):
+    # A variable's value alone, then each change alone, before the two go together.
+    nothing_more: list[dict[str, Any]] = [{}]
+    flagged, changed = product([_same], options, bases), product(changes, nothing_more, bases)
+    for change, option, base in (*flagged, *changed, *product(changes, options, bases)):
         probe = change(base)
         more = ", ".join(f"{name}={value!r}" for name, value in option.items())
         if probe.name != base.name or option:

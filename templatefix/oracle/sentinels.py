@@ -21,12 +21,17 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds 
     if full is None:
         return "the conversation does not render"
     places = view.located(full)
-    place, before = places[turn], places[turn - 1] if turn else (0, 0)
-    if place is None or before is None:
-        return "the texts of this turn or of the one before it are not found"
-    window = full[before[1] : place[0]]
+    place = places[turn]
+    if place is None:
+        return "the texts of this turn are not found"
+    before = max((each[1] for each in places[:turn] if each), default=0)
+    if turn and places[turn - 1] is None:  # it may print a header too: the turn's own is the last
+        before = max((full.rfind(each, before, place[0]) for each in headers.texts), default=-1)
+        if before < 0:
+            return "the texts of the turn before this one are not found"
+    window = full[before : place[0]]
     lead = closings.leads.get("assistant", "")
-    heads = headers.found(window, before[1]) or Headers((lead,) if lead else ()).found(window, before[1])
+    heads = headers.found(window, before) or Headers((lead,) if lead else ()).found(window, before)
     starts = frozenset(end for _, end in heads) or _headless(view, turn, window, place[0], headers, closings)
     if not starts:
         return "no known header precedes the texts of this turn"
