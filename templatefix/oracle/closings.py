@@ -47,7 +47,7 @@ class Closings:
         leads: dict[str, set[str]] = {}
         for role, lead in (pair for view in views for pair in _leads(view)):
             leads.setdefault(role, set()).add(lead)
-        if headers and any(view.heeds(turn) for view in views for turn in view.probe.assistant[:1]):
+        if headers.texts and any(view.heeds(turn) for view in views for turn in view.probe.assistant[:1]):
             leads["assistant"] = set(headers.texts[:1])
         # Without a word in it, it does not tell where the text before it ends.
         known = {role: lead for role, (lead, *more) in leads.items() if lead.strip() and not more}
