@@ -19,7 +19,8 @@ def observed(body: str) -> tuple[Coverage, Coverage, list[Probe]]:
     plain = Observer(source, PLACEHOLDERS)
     plain.see(probes_for(source))
     probes, observer = reaching(source)
-    return plain.coverage(), observer.coverage(), list(probes[len(probes_for(source)) :])
+    given = {probe.name for probe in probes_for(source)}
+    return plain.coverage(), observer.coverage(), [each for each in probes if each.name not in given]
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,9 @@ def observed(body: str) -> tuple[Coverage, Coverage, list[Probe]]:
         "{% if m.reasoning_content is defined and not m.reasoning_content %}{{ 'none' }}{% endif %}",
         "{% if m.tool_calls is defined and not m.tool_calls %}{{ '[]' }}{% endif %}",
         "{% for call in m.tool_calls or [] %}{% if call is string %}{{ call }}{% endif %}{% endfor %}",
+        "{% set why = m.reasoning %}{% if why is defined and not why %}{{ 'none' }}{% endif %}",
+        "{% set tag = '<cut>' %}{% if m.tool_calls and m.content.endswith(tag) %}{{ 'cut' }}{% endif %}",
+        "{{ m.thought ~ '!' if m.thought and m.tool_calls }}",
     ],
 )
 def test_a_probe_is_found_for_what_a_test_asks(body: str) -> None:
@@ -47,6 +51,8 @@ def test_a_probe_is_found_for_what_a_test_asks(body: str) -> None:
         "{% for b in m.content.blocks or [] %}{% if b.type == 'thought' %}{{ b.text }}"
         "{% elif b.type == 'answer' %}{{ b.words }}{% endif %}{% endfor %}",
         "{% if style == 'long' %}{{ 'long' }}{% endif %}",
+        "{% macro told(calls) %}{% for c in calls %}{{ c.label + c.inputs }}{% endfor %}{% endmacro %}"
+        "{% if m.tool_calls %}{{ told(m.tool_calls) }}{% endif %}",
     ],
 )
 def test_what_a_template_reads_is_probed_at_once(body: str) -> None:
@@ -64,6 +70,9 @@ def test_what_nothing_reaches_is_named_by_its_line() -> None:
         "{% if m.role == 'user' %}{{ 'odd' }}{% endif %}",
         "{% set who = 'model' if m.role == 'assistant' else m.role %}{% if who != 'model' %}{{ 'odd' }}{% endif %}",
         "{% if add_generation_prompt and m.never %}{{ 'odd' }}{% endif %}",
+        "{% if m.get('role', '') == 'user' %}{{ 'odd' }}{% endif %}",
+        "{% set who = m.role | default('') %}{% if who == 'user' %}{{ 'odd' }}{% endif %}",
+        "{% if m.content == m.role ~ 'never' %}{{ bos_token }}{% endif %}",
     ],
 )
 def test_what_no_assistant_reaches_is_no_hole(body: str) -> None:
@@ -83,6 +92,42 @@ def test_what_is_no_assistants_text_is_a_hole_where_it_is_marked(inside: str, li
     never = f"\n{{% if m.content == m.role ~ 'never' %}}{inside}{{% endif %}}"
     body = f"{{% set extra = tools %}}{{% generation %}}{never}{{% endgeneration %}}"
     assert observed(body)[1].foreign == lines
+
+
+def test_a_role_is_read_where_the_loop_counts() -> None:
+    source = parse(
+        "{% for i in range(messages | length) %}{% if messages[i].role == 'user' %}{{ messages[i].content ~ '!' }}"
+        "{% else %}{{ messages[i].content }}{% endif %}{% endfor %}"
+    )
+    assert reaching(source)[1].coverage().unmarked == ()
+
+
+SYSTEM_LATE = (
+    "{% set told = messages[0].content if messages[0].role == 'system' else none %}"
+    "{% for m in (messages[1:] if told else messages) %}{% if loop.first and m.role == 'assistant' and told %}"
+    "{{ raise_exception('no') }}{% endif %}{% if loop.first and told %}{{ WHAT }}{% endif %}{{ m.content }}{% endfor %}"
+)
+
+
+@pytest.mark.parametrize(("what", "lines"), [("'#' + told", ()), ("'<stop>' + m.content", (1,))])
+def test_an_output_that_prints_another_message_is_no_hole(what: str, lines: tuple[int, ...]) -> None:
+    assert reaching(parse(SYSTEM_LATE.replace("WHAT", what)))[1].coverage().unmarked == lines
+
+
+def test_an_output_of_a_header_alone_is_no_hole() -> None:
+    _, observer = reaching(
+        parse(HEAD + "{% if m.content == m.role ~ 'never' %}{{ '<a>' }}{% endif %}" + TAIL)
+    )
+    assert observer.coverage().unmarked == (1,)
+    assert observer.coverage(["<a>"]).unmarked == ()
+
+
+def test_a_role_of_the_templates_own_messages_is_not_probed() -> None:
+    read = "{% if m.role == 'end' or m.role == 'narrator' %}{{ m.content }}{% endif %}"
+    source = parse("{% for m in messages + [{'role': 'end', 'content': ''}] %}" + read + "{% endfor %}")
+    names = {probe.name for probe in probes_for(source)}
+    assert "the role 'narrator'" in names
+    assert "the role 'end'" not in names
 
 
 def test_a_schema_knows_lists_and_what_they_are_compared_with() -> None:
