@@ -148,10 +148,13 @@ class _Court:
         """Judge generation prompts in each setting of the thinking switch."""
         read = self.after.reads("enable_thinking")
         for options in switches(probe) if read else [probe.options]:
-            prompt = {**probe.arguments, **options, "add_generation_prompt": True}
-            prompted = _try(lambda prompt=prompt: self.after.render(probe.messages, **prompt))  # type: ignore[misc]
-            if not isinstance(prompted, str):
-                yield claims.prompt_unmarked(probe, prompted)
+            given = {**probe.arguments, **options}
+            asked, unasked = (_try(self._asked(probe, given, prompt)) for prompt in (True, False))
+            if not isinstance(asked, str):
+                yield claims.prompt_unmarked(probe, asked, "" if isinstance(unasked, str) else unasked.text)
+
+    def _asked(self, probe: Probe, given: Mapping[str, Any], prompt: bool) -> Callable[[], Rendered]:
+        return lambda: self.after.render(probe.messages, **{**given, "add_generation_prompt": prompt})
 
     def _spans(self, expectation: Expectation, rendered: Rendered, spans: list[Any]) -> Iterator[Check]:
         probe = expectation.probe

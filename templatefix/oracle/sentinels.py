@@ -21,11 +21,12 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds 
     if full is None:
         return "the conversation does not render"
     places = view.located(full)
-    place, before = places[turn], places[turn - 1] if turn else (0, 0)
+    place = places[turn]
+    before = _before(view, turn, full, place[0]) if place else None
     if place is None or before is None:
         return "the texts of this turn or of the one before it are not found"
-    window = full[before[1] : place[0]]
-    heads = headers.found(window, before[1])
+    window = full[before : place[0]]
+    heads = headers.found(window, before)
     starts = frozenset(end for _, end in heads) or _headless(view, turn, window, place[0], headers, closings)
     if not starts:
         return "no known header precedes the texts of this turn"
@@ -34,6 +35,20 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds 
         return "the turn ends differently where it is the last one"
     header = min((at for at, _ in heads), default=min(starts))
     return Bounds(starts, ends(full, place[1] + len(closing), max(starts), place), header)
+
+
+def _before(view: View, turn: int, full: str, start: int) -> int | None:
+    """Where the last text of earlier messages ends; `None` if that of the message just before is not found there.
+
+    It need not be that message's: a tool's result may stand within the turn that called it.
+    """
+    if turn == 0:
+        return 0
+    place, texts = view.located(full)[turn - 1], view.pieces(full, turn - 1)
+    if place is None and (not texts or texts[-1][1] > start):
+        return None
+    earlier = [end for at in range(turn) for _, end in view.pieces(full, at) if end <= start]
+    return max([*earlier, *(place[1:] if place else ())], default=None)
 
 
 def _headless(
