@@ -13,7 +13,7 @@ from templatefix.syntax import branches, span_of, walk
 
 Known = Mapping[str, frozenset[Any]]
 NOTHING: Known = MappingProxyType({})
-_PLAIN = ("lower", "trim", "string")  # filters that leave the name of a role as it is
+_PLAIN = ("lower", "trim", "string", "strip")  # filters and methods that leave the name of a role as it is
 
 
 def possible(node: nodes.Node, above: Sequence[nodes.Node], role: str = "assistant") -> bool:
@@ -83,9 +83,15 @@ def _role_named(value: nodes.Node, role: str, targets: set[str]) -> str | None:
 
 
 def _bare(value: nodes.Node) -> nodes.Node:
-    while isinstance(value, nodes.Filter) and value.name in _PLAIN and value.node is not None:
-        value = value.node
-    return value
+    while True:
+        if isinstance(value, nodes.Filter) and value.name in _PLAIN and value.node is not None:
+            value = value.node
+        elif isinstance(value, nodes.Call) and isinstance(value.node, nodes.Getattr):
+            if value.node.attr not in _PLAIN or value.args:
+                return value
+            value = value.node.node
+        else:
+            return value
 
 
 def tests_around(node: nodes.Node, above: Sequence[nodes.Node]) -> Iterator[tuple[nodes.Node, bool]]:
