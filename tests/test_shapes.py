@@ -59,6 +59,7 @@ SHAPES = {
     "remapped_role": ("guard", ["Yes.</turn>", "No.</turn>"]),
     "no_role": ("guard", ["Yes.</s>", "No.</s>"]),
     "two_headers": ("capture", ["Yes.<|im_end|>", "No.<|im_end|>"]),
+    "stop_in_next": ("split", ["Yes.<|stop|>", "No."]),
 }
 
 
