@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from templatefix.judge import judge
-from templatefix.model import Claim, Verdict
+from templatefix.judge.claims import prompt_unmarked
+from templatefix.model import Claim, Rendered, Span, Verdict
+from templatefix.probes import Probe, Turn
 from tests.conftest import fixture
 
 RIGHT = """\
@@ -145,6 +147,7 @@ def test_an_unmarked_output_that_no_probe_reached_is_a_hole() -> None:
         "message.role == 'user' and message.content == 'never said'",
         "message.role in ['user', 'tool'] and message.content == 'never said'",
         "not (message['role'] == 'assistant') and message.content == 'never said'",
+        "message.role.lower() == 'user' and message.content == 'never said'",
     ],
 )
 def test_what_no_assistant_can_reach_is_no_hole(test: str) -> None:
@@ -152,6 +155,24 @@ def test_what_no_assistant_can_reach_is_no_hole(test: str) -> None:
         "{%- endfor %}", f"{{%- if {test} %}}{{{{- '<odd>' }}}}{{%- endif %}}{{%- endfor %}}"
     )
     assert judge(source).outcome == "holds"
+
+
+@pytest.mark.parametrize(
+    ("item", "outcome"),
+    [
+        ("messages[at]", "holds"),
+        ("messages[at - 1]", "undecided"),
+        ("messages[at] if at else {}", "undecided"),
+    ],
+)
+def test_the_item_that_an_index_counts_is_the_message(item: str, outcome: str) -> None:
+    source = RIGHT.replace("message in messages", "at in range(messages | length)").replace(
+        "    {%- if message.role == 'assistant' %}",
+        f"    {{%- set message = messages[at] %}}{{%- set it = {item} %}}"
+        "    {%- if it.role == 'user' and it.note == 'never' %}{{- '<odd>' }}{%- endif %}"
+        "    {%- if message.role == 'assistant' %}",
+    )
+    assert judge(source).outcome == outcome
 
 
 def test_an_operand_that_printed_nothing_is_a_hole() -> None:
@@ -179,3 +200,24 @@ def test_a_template_that_closes_no_turn_is_noted() -> None:
     verdict = judge(source)
     assert verdict.outcome == "holds"
     assert "does not teach the model to stop" in verdict.notes[0].text
+
+
+ANSWERED = "\nAnswered.<|end|>\nSaid.<|end|>\n"
+
+
+@pytest.mark.parametrize(
+    ("span", "unasked", "outcome"),
+    [
+        ("<|end|>\n<|assistant|>", ANSWERED, "fails"),
+        ("<|assistant|>", ANSWERED, "fails"),
+        ("<|end|>", ANSWERED, "holds"),  # it closes what was said, whether a prompt is asked for or not
+        ("<|end|>", "", "fails"),
+    ],
+)
+def test_what_is_printed_unasked_is_no_generation_prompt(span: str, unasked: str, outcome: str) -> None:
+    text = f"{ANSWERED}<|assistant|>"
+    start = text.rindex(span)
+    turns = (Turn("assistant", ("Said.",)), Turn("tool", ("Answered.",)))
+    messages = [{"role": turn.role, "content": turn.texts[0]} for turn in turns]
+    rendered = Rendered(text, (Span(start, start + len(span)),))
+    assert prompt_unmarked(Probe("probe", messages, turns), rendered, unasked).outcome == outcome

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from templatefix.oracle import Owed, Undecided, expect
+from templatefix.oracle import Expectation, Oracle, Owed, Undecided, expect
 from templatefix.oracle.views import whole
-from templatefix.probes import MATRIX, PLACEHOLDERS
+from templatefix.probes import MATRIX, PLACEHOLDERS, read_schema, with_key
 from templatefix.render import Renderer
+from templatefix.syntax import parse
 from tests.conftest import fixture
 
 A1, A2 = "Tamsin1 spoke of tnatsissa1 today.", "Tamsin2 spoke of tnatsissa2 today."
@@ -56,6 +59,49 @@ def owed(source: str, probe: str) -> list[str | None]:
 def test_owed_text(template: str, probe: str, texts: list[str | None]) -> None:
     found = owed(fixture(template), probe)
     assert found[: len(texts)] == texts
+
+
+IN_TURN = "<call>weather_at {'place': 'Ossory1x0'}</call>"
+NAMED = '<call>tally1x0 {"place": "Ossory1x0"}</call>'
+
+
+@pytest.mark.parametrize(
+    ("probe", "turns"),
+    [
+        ("tool call", [[f"{IN_TURN}<answer>"], [f"{A2}<|stop|>"]]),
+        ("tool call, JSON", [[f"{NAMED}<answer>"], [f"{A2}<|stop|>"]]),
+        ("tool call with content", [[IN_TURN[:-9], "Looking."], [f"{A2}<|stop|>"]]),
+        ("tool call, JSON, with content", [[NAMED[:-9], "Looking."], [f"{A2}<|stop|>"]]),
+    ],
+)
+def test_results_within_a_turn_are_not_owed(probe: str, turns: list[list[str]]) -> None:
+    found = expect(Renderer(fixture("results_in_turn"), PLACEHOLDERS), MATRIX)
+    of_probe = next(each for each in found if each.probe.name == probe)
+    assert [around(of_probe, turn) for turn in of_probe.turns[:2]] == turns
+
+
+def around(found: Expectation, turn: Owed | Undecided) -> list[str]:
+    """What a turn owes for sure: its span without the holes in it."""
+    assert isinstance(turn, Owed) and found.text is not None
+    edges = [min(turn.starts), *(at for hole in turn.holes for at in hole), min(turn.ends)]
+    return [found.text[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True)]
+
+
+@pytest.mark.parametrize("content", ["", "Looking."])
+def test_results_that_the_calling_message_holds_are_not_owed(content: str) -> None:
+    source = parse(fixture("results_in_turn"))
+    base = next(each for each in MATRIX if each.name == "call at the end with content")
+    said = replace(base, messages=[base.messages[0], {**base.messages[1], "content": content}])
+    probe = with_key(said, read_schema(source), ("tool_responses",))
+    assert len(probe.turns[1].quoted) == 4 and not set(probe.turns[1].quoted) & set(probe.turns[1].texts)
+    found = Oracle.learn(Renderer(source.text, PLACEHOLDERS), MATRIX).expect(probe)
+    assert found.text is not None and isinstance(turn := found.turns[0], Owed)
+    answer = found.text.index("<answer>")
+    assert {found.text[slice(*place)] for place in found.foreign} >= set(probe.turns[1].quoted)
+    if content:
+        assert turn.holes[0][0] < answer < turn.holes[0][1] and found.text[: min(turn.ends)].endswith(content)
+    else:
+        assert answer + len("<answer>") in turn.ends and max(turn.ends) == answer + len("<answer>")
 
 
 def test_a_prefill_may_stand_on_either_side() -> None:

@@ -61,6 +61,7 @@ SHAPES = {
     "next_role_stops": ("split", ["\n<think></think>\nYes.", "\n<think></think>\nNo."]),
     "no_role": ("guard", ["Yes.</s>", "No.</s>"]),
     "two_headers": ("capture", ["Yes.<|im_end|>", "No.<|im_end|>"]),
+    "stop_in_next": ("split", ["Yes.<|stop|>", "No."]),
 }
 
 

@@ -10,10 +10,12 @@ from typing import Any
 from jinja2 import nodes
 
 from templatefix.syntax import branches, span_of, walk
+from templatefix.syntax.scope import message_of, stored
 
 Known = Mapping[str, frozenset[Any]]
 NOTHING: Known = MappingProxyType({})
-_PLAIN = ("lower", "trim", "string", "default", "d")  # filters that leave the name of a role as it is
+_PLAIN = ("lower", "trim", "string", "default", "d", "strip")
+"""Filters and methods that leave the name of a role as it is."""
 
 
 def possible(node: nodes.Node, above: Sequence[nodes.Node], role: str = "assistant") -> bool:
@@ -45,9 +47,22 @@ def _reads_flag(test: nodes.Node) -> bool:
 
 
 def loop_targets(above: Sequence[nodes.Node]) -> set[str]:
-    """Names of the loop variables in scope below these ancestors."""
+    """Names of the loop variables in scope below these ancestors, and of the items that they count."""
     loops = [each for each in above if isinstance(each, nodes.For)]
-    return {loop.target.name for loop in loops if isinstance(loop.target, nodes.Name)}
+    own = {loop.target.name for loop in loops if isinstance(loop.target, nodes.Name)}
+    return own.union(*map(_counted, loops))
+
+
+def _counted(loop: nodes.For) -> set[str]:
+    """Names that a loop over indices gives its items, as in `{% set message = messages[i] %}`."""
+    item = message_of(loop)
+    anew = [name for each in loop.body for name in stored(each)]
+    return {
+        each.target.name
+        for each in loop.body
+        if isinstance(each, nodes.Assign) and isinstance(each.target, nodes.Name) and each.node == item
+        if anew.count(each.target.name) == 1
+    }
 
 
 def _known(node: nodes.Node, above: Sequence[nodes.Node], role: str, targets: set[str]) -> Known:
@@ -83,9 +98,15 @@ def _role_named(value: nodes.Node, role: str, targets: set[str]) -> str | None:
 
 
 def _bare(value: nodes.Node) -> nodes.Node:
-    while isinstance(value, nodes.Filter) and value.name in _PLAIN and value.node is not None:
-        value = value.node
-    return value
+    while True:
+        if isinstance(value, nodes.Filter) and value.name in _PLAIN and value.node is not None:
+            value = value.node
+        elif isinstance(value, nodes.Call) and isinstance(value.node, nodes.Getattr):
+            if value.node.attr not in _PLAIN or value.args:
+                return value
+            value = value.node.node
+        else:
+            return value
 
 
 def tests_around(node: nodes.Node, above: Sequence[nodes.Node]) -> Iterator[tuple[nodes.Node, bool]]:

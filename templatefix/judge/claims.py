@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from os.path import commonprefix
 from typing import TypeGuard
 
 from templatefix.judge.spans import line_of, merged, texts_of
@@ -68,12 +69,14 @@ def no_leak(expectation: Expectation, rendered: Rendered, spans: Iterable[Span])
     return Check(Claim.NO_LEAK, name, "holds")
 
 
-def prompt_unmarked(probe: Probe, prompted: Rendered) -> Check:
+def prompt_unmarked(probe: Probe, prompted: Rendered, unasked: str = "") -> Check:
     """Judge whether what is printed after a question stays outside, the generation prompt above all.
 
     Args:
         probe (`Probe`): A conversation that does not end with an answer.
         prompted (`Rendered`): Its render with a generation prompt.
+        unasked (`str`): The text of its render without; what both begin with is no generation prompt, and is judged
+            by the spans that are owed.
     """
     text, name = prompted.text, f"{probe.name}, prompted"
     asked = max(
@@ -81,7 +84,8 @@ def prompt_unmarked(probe: Probe, prompted: Rendered) -> Check:
     )
     own = [each for turn in probe.turns if turn.role == "assistant" for each in turn.texts]
     behind = [span for span in prompted.spans if len(span) and asked is not None and span.end > asked]
-    leaks = [span for span in behind if not any(each in span.of(text) for each in own)]
+    shared = len(commonprefix([text, unasked]))  # noqa: RUF071 - of characters
+    leaks = [span for span in behind if span.end > shared and not any(each in span.of(text) for each in own)]
     if not leaks:
         return Check(Claim.NO_LEAK, name, "holds")
     detail, line = "the generation prompt is marked", line_of(prompted, leaks)

@@ -148,13 +148,18 @@ class _Court:
         """Judge generation prompts in each setting of the thinking switch."""
         read = self.after.reads("enable_thinking")
         for options in switches(probe) if read else [probe.options]:
-            prompt = {**probe.arguments, **options, "add_generation_prompt": True}
-            prompted = _try(lambda prompt=prompt: self.after.render(probe.messages, **prompt))  # type: ignore[misc]
+            given = {**probe.arguments, **options}
+            asked, unasked = (_try(self._asked(probe, given, prompt)) for prompt in (True, False))
             if self.before is not self.after:
-                plain = _try(lambda prompt=prompt: self.before.render(probe.messages, **prompt))  # type: ignore[misc]
-                yield claims.same_text(probe.name, plain, prompted)
-            if not isinstance(prompted, str):
-                yield claims.prompt_unmarked(probe, prompted)
+                yield claims.same_text(probe.name, _try(self._asked(probe, given, True, self.before)), asked)
+            if not isinstance(asked, str):
+                yield claims.prompt_unmarked(probe, asked, "" if isinstance(unasked, str) else unasked.text)
+
+    def _asked(
+        self, probe: Probe, given: Mapping[str, Any], prompt: bool, renderer: Renderer | None = None
+    ) -> Callable[[], Rendered]:
+        arguments = {**given, "add_generation_prompt": prompt}
+        return lambda: (renderer or self.after).render(probe.messages, **arguments)
 
     def _spans(self, expectation: Expectation, rendered: Rendered, spans: list[Any]) -> Iterator[Check]:
         probe = expectation.probe

@@ -87,8 +87,7 @@ class Oracle:
         foreign = tuple(
             place
             for turn in probe.turns
-            if turn.role != "assistant"
-            for each in turn.texts
+            for each in (*turn.quoted, *(turn.texts if turn.role != "assistant" else ()))
             for place in pieces(text, [each])
         )
         offered = [str(tool["function"]["description"]) for tool in probe.tools or () if "function" in tool]

@@ -22,13 +22,9 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds 
         return "the conversation does not render"
     places = view.located(full)
     place = places[turn]
-    if place is None:
-        return "the texts of this turn are not found"
-    before = max((each[1] for each in places[:turn] if each), default=0)
-    if turn and places[turn - 1] is None:  # it may print a header too: the turn's own is the last
-        before = max((full.rfind(each, before, place[0]) for each in headers.texts), default=-1)
-        if before < 0:
-            return "the texts of the turn before this one are not found"
+    before = _before(view, turn, full, place[0], headers) if place else None
+    if place is None or before is None:
+        return "the texts of this turn or of the one before it are not found"
     window = full[before : place[0]]
     lead = closings.leads.get("assistant", "")
     heads = headers.found(window, before) or Headers((lead,) if lead else ()).found(window, before)
@@ -40,6 +36,22 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds 
         return "the turn ends differently where it is the last one"
     header = min((at for at, _ in heads), default=min(starts))
     return Bounds(starts, ends(full, place[1] + len(closing), max(starts), place), header)
+
+
+def _before(view: View, turn: int, full: str, start: int, headers: Headers) -> int | None:
+    """Where the last text of earlier messages ends; `None` if that cannot be told.
+
+    It need not be the message's just before: a tool's result may stand within the turn that called it. Where nothing
+    is found of that one, it may print a header too; then the turn's own is the last.
+    """
+    if turn == 0:
+        return 0
+    place, texts = view.located(full)[turn - 1], view.pieces(full, turn - 1)
+    earlier = [end for at in range(turn) for _, end in view.pieces(full, at) if end <= start]
+    found = max([*earlier, *(place[1:] if place else ())], default=0)
+    if place is None and (not texts or texts[-1][1] > start):
+        found = max((full.rfind(each, found, start) for each in headers.texts), default=-1)
+    return found if found >= 0 else None
 
 
 def _headless(

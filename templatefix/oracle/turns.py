@@ -9,7 +9,7 @@ from templatefix.oracle import prefix, sentinels
 from templatefix.oracle.closings import Closings
 from templatefix.oracle.headers import Headers, openings
 from templatefix.oracle.prefix import Bounds
-from templatefix.oracle.views import View, common_prefix, pieces, whole
+from templatefix.oracle.views import Place, View, common_prefix, pieces, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +62,15 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Owed | 
     if not headers:
         reason = "the template does not open an assistant turn when add_generation_prompt asks for it"
         return Undecided(turn, reason, "no-turn-opened")
+    if around := _in_pieces(view, turn, headers, closings):
+        return around
     first = prefix.owed(view, turn, headers, closings)
     silent = _silent(view, turn, headers, closings)
     if silent and not _closed(view, first, closings):
         return silent
     second = sentinels.owed(view, turn, headers, closings)
     if isinstance(first, str) and isinstance(second, str):
-        other = silent or _in_pieces(view, turn, headers, closings)
-        return other or Undecided(turn, f"{first}; {second}")
+        return silent or Undecided(turn, f"{first}; {second}")
     if isinstance(first, str) or isinstance(second, str):
         only = second if isinstance(first, str) else first
         assert not isinstance(only, str)
@@ -123,29 +124,40 @@ def _silent(view: View, turn: int, headers: Headers, closings: Closings) -> Owed
     return Owed(turn, room, room, opening.base, optional=True)
 
 
+def _others(view: View, turn: int) -> list[tuple[Place, str]]:
+    """Where texts stand that are not the turn's, and whose they are."""
+    full, turns = view.full or "", view.probe.turns
+    texts = [(text, "tool") for each in turns for text in each.quoted]
+    texts += [(text, each.role) for at, each in enumerate(turns) if at != turn for text in each.texts]
+    return sorted((place, role) for text, role in texts for place in pieces(full, [text]))
+
+
 def _in_pieces(view: View, turn: int, headers: Headers, closings: Closings) -> Owed | None:
-    """A turn that is printed round texts of other roles, as a tool's result between a call and what was said."""
-    full = view.full
-    own = pieces(full, view.probe.turns[turn].texts) if full else []
-    others = [
-        place
-        for at, each in enumerate(view.probe.turns)
-        for text in each.texts
-        for place in (pieces(full, [text]) if full and at != turn else [])
+    """A turn that is printed round texts of others, as a tool's result between a call and what was said.
+
+    Or before those that its message holds; then the first of them ends it, with what opens it or without.
+    """
+    full, own, others = view.full or "", view.pieces(view.full or "", turn), _others(view, turn)
+    holes = [
+        (one[1], two[0]) for one, two in pairwise(own) if any(one[1] <= at[0] < two[0] for at, _ in others)
     ]
-    holes = [(one[1], two[0]) for one, two in pairwise(own) if any(one[1] <= at < two[0] for at, _ in others)]
-    if full is None or not holes:
+    last = own[-1][1] if own else 0
+    held = [at for each in view.probe.turns[turn].quoted for at, _ in pieces(full, [each]) if at >= last]
+    if not own or not (holes or held):
         return None
-    before = max((end for _, end in others if end <= own[0][0]), default=0)
-    window = full[before : own[0][0]]
-    found = headers.found(window, before)
-    after = min((start for start, _ in others if start >= own[-1][1]), default=len(full))
-    closing = closings.between(full[own[-1][1] : after])
-    if not found or closing is None:
-        return None
+    before = max((end for (_, end), _ in others if end <= own[0][0]), default=0)
+    found = headers.found(full[before : own[0][0]], before)
     starts = frozenset(end for _, end in found)
-    last = prefix.ends(full, own[-1][1] + len(closing), max(starts), (own[0][0], own[-1][1]))
-    return Owed(turn, starts, last, min(found)[0], holes=tuple(holes))
+    if not found:
+        return None
+    if held:
+        return Owed(turn, starts, frozenset(range(last, min(held) + 1)), min(found)[0], holes=tuple(holes))
+    after, role = next(((at[0], role) for at, role in others if at[0] >= last), (len(full), ""))
+    closing = closings.between(full[last:after], role)
+    if closing is None:
+        return None
+    ends = prefix.ends(full, last + len(closing), max(starts), (own[0][0], last))
+    return Owed(turn, starts, ends, min(found)[0], holes=tuple(holes))
 
 
 def _show(span: Bounds) -> str:

@@ -211,6 +211,18 @@ class View:
             and [content.strip()] == list(texts)
         )
 
+    def pieces(self, text: str, turn: int) -> list[Place]:
+        """Return where a message's own texts stand, as `pieces` does; but its calls' names may stand there twice.
+
+        Some templates print them again with what the tools answered.
+        """
+        texts = self.probe.turns[turn].texts
+        calls = self.probe.messages[turn].get("tool_calls") or []
+        names = [
+            call["function"]["name"] for call in calls if isinstance(call, Mapping) and "function" in call
+        ]
+        return pieces(text, texts) or pieces(text, [each for each in texts if each not in names])
+
     def located(self, text: str) -> list[Place | None]:
         """Return where each message's own texts stand in a render.
 
@@ -222,8 +234,8 @@ class View:
 
     def _locate(self, text: str) -> list[Place | None]:
         places: list[Place | None] = []
-        for message, turn in zip(self.probe.messages, self.probe.turns, strict=True):
-            found = pieces(text, turn.texts)
+        for index, message in enumerate(self.probe.messages):
+            found = self.pieces(text, index)
             said = message.get("content")
             content = said.strip() if isinstance(said, str) else ""
             if found and content and text.count(content) == 1:  # more than the unique texts in it is its own

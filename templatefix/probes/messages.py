@@ -39,10 +39,12 @@ class Turn:
     Args:
         role (`str`): The message's role.
         texts (`tuple[str, ...]`): Unique texts, each a whole field or a whole argument.
+        quoted (`tuple[str, ...]`): Unique texts of others that the message holds, as tools' results where it called.
     """
 
     role: str
     texts: tuple[str, ...]
+    quoted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

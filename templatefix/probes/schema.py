@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jinja2 import nodes
@@ -15,6 +15,8 @@ from templatefix.syntax import Source
 Path = tuple[str, ...]
 ITEM, VALUE = "[]", "{}"
 """Steps of a path besides keys: an item of a list, a value of a mapping."""
+RESULTS = frozenset({"tool_responses", "tool_results"})
+"""Keys under which the message that called tools holds what they answered."""
 
 _SAME = {"items", "list", "default", "trim", "d", "dictsort", "sort", "reverse", "string", "safe", "lower"}
 
@@ -186,6 +188,8 @@ def give(
     used: list[str] = []
     texts = (f"Larkspur{label}x{index} for {path[0][::-1]}{index}." for index in range(100))
     value = schema.fill(path, texts, used, flat=flat)
+    if path[0] in RESULTS:
+        return {**message, path[0]: value}, replace(turn, quoted=tuple(used))
     kept = tuple(
         text for text in turn.texts if path[0] != "content" or text not in str(message.get("content"))
     )

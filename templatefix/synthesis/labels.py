@@ -77,8 +77,19 @@ def _late_end(learned: Learned, turns: Sequence[_Turn]) -> str:
             ends[text[turn.end :].rstrip()] += 1
         elif probe.turns[turn.index + 1].role == "user":
             middles.append(text[turn.end :])
-    end = max(ends, key=lambda each: ends[each], default="")
+    end = max(ends, key=lambda each: ends[each], default="") or _behind(learned, turns)
     return end if 2 * sum(middle.startswith(end) for middle in middles) > len(middles) else ""
+
+
+def _behind(learned: Learned, turns: Sequence[_Turn]) -> str:
+    """What one output prints behind turns and nowhere else, always the same; empty if there is none."""
+    ends = {(turn.probe, turn.end) for turn in turns if turn.owed}
+    found: dict[int, set[str]] = {}
+    for at, traced in enumerate(learned.traces):
+        for piece in traced.pieces:
+            text = piece.span.of(traced.text).rstrip()
+            found.setdefault(piece.leaf, set()).add(text if (at, piece.span.start) in ends else "")
+    return next((texts.pop() for texts in found.values() if len(texts) == 1 and "" not in texts), "")
 
 
 def _lengthened(turn: _Turn, text: str, end: str) -> _Turn:

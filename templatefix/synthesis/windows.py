@@ -80,7 +80,11 @@ def foreign(probe: Probe, traced: Trace, start: int, end: int) -> list[Span]:
         start (`int`): Where the turn starts.
         end (`int`): Where it ends.
     """
-    others = [text for each in probe.turns if each.role != "assistant" for text in each.texts]
+    others = [
+        text
+        for each in probe.turns
+        for text in (*each.quoted, *(each.texts if each.role != "assistant" else ()))
+    ]
     found = [at for text in others if (at := traced.text.find(text, start, end)) >= 0]
     return sorted(
         {piece.span for at in found for piece in traced.pieces if piece.span.start <= at < piece.span.end}
