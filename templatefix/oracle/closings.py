@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from os.path import commonprefix
 
 from templatefix.oracle.headers import Headers
 from templatefix.oracle.views import View, bracketed, common_prefix, whole
@@ -23,6 +24,7 @@ class Closings:
             of them ends a turn, the tool's message has printed it.
         common (`str`): A bracketed token that follows plain answers, whichever role speaks next.
         leads (`Mapping[str, str]`): What stands before a role's text where nothing has been said before.
+        asks (`str`): What stands before every question, what closes turns aside; empty if that is nothing.
     """
 
     extra: str = ""
@@ -32,6 +34,7 @@ class Closings:
     leads: Mapping[str, str] = field(default_factory=dict)
     results: frozenset[str] = frozenset()
     common: str = ""
+    asks: str = ""
 
     @classmethod
     def learn(cls, views: Sequence[View], headers: Headers) -> Closings:
@@ -64,7 +67,8 @@ class Closings:
         tokens = {token for _, token in after}
         # What begins the text after an answer, whoever speaks next, closes the answer: it is no role's header.
         common = tokens.pop() if len(tokens) == 1 and len(after) > 1 else ""
-        return cls(*pair, _longest_first(shared), _longest_first(calls), known, results, common)
+        asks = _asks(views, (pair[1], common, *shared))
+        return cls(*pair, _longest_first(shared), _longest_first(calls), known, results, common, asks)
 
     def bare(self, text: str) -> str:
         """Return a render that ends in an assistant turn without the extra text."""
@@ -117,6 +121,15 @@ def _likened(known: Mapping[str, str], views: Sequence[View]) -> dict[str, str]:
         fitting = [like for like in likes if windows and all(each.endswith(like) for each in windows)]
         found |= {role: max(fitting, key=len)} if fitting else {}
     return found
+
+
+def _asks(views: Sequence[View], closings: Sequence[str]) -> str:
+    """What stands before every plain question, up to its last closing of another turn."""
+    windows = [window[::-1] for view in views if not view.probe.tools for window in _windows(view, "user")]
+    text = commonprefix(windows)[::-1].strip() if windows else ""  # noqa: RUF071 - of characters
+    for closing in filter(str.strip, closings):
+        text = text.rpartition(closing.strip())[2].strip()
+    return text if bracketed(text) or "user" in text.lower() else ""
 
 
 def _windows(view: View, role: str) -> Iterator[str]:

@@ -42,16 +42,20 @@ def _before(view: View, turn: int, full: str, start: int, headers: Headers) -> i
     """Where the last text of earlier messages ends; `None` if that cannot be told.
 
     It need not be the message's just before: a tool's result may stand within the turn that called it. Where nothing
-    is found of that one, it may print a header too; then the turn's own is the last.
+    is found of that one, the turn's own header is the last, if there is one for each of the assistant's turns.
     """
     if turn == 0:
         return 0
     place, texts = view.located(full)[turn - 1], view.pieces(full, turn - 1)
     earlier = [end for at in range(turn) for _, end in view.pieces(full, at) if end <= start]
     found = max([*earlier, *(place[1:] if place else ())], default=0)
-    if place is None and (not texts or texts[-1][1] > start):
-        found = max((full.rfind(each, found, start) for each in headers.texts), default=-1)
-    return found if found >= 0 else None
+    if place is not None or (texts and texts[-1][1] <= start):
+        return found
+    last = max((at for at in range(turn) if view.pieces(full, at)), default=-1)
+    opened = sum(each.role == "assistant" for each in view.probe.turns[last + 1 : turn + 1])
+    header = headers.texts[0] if headers.texts else ""
+    told = header and not headers.none and full.count(header, found, start) == opened
+    return full.rfind(header, found, start) if told else None
 
 
 def _headless(

@@ -70,7 +70,7 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Owed | 
         return silent
     second = sentinels.owed(view, turn, headers, closings)
     if isinstance(first, str) and isinstance(second, str):
-        return silent or Undecided(turn, f"{first}; {second}")
+        return silent or _asked(view, turn, headers, closings) or Undecided(turn, f"{first}; {second}")
     if isinstance(first, str) or isinstance(second, str):
         only = second if isinstance(first, str) else first
         assert not isinstance(only, str)
@@ -122,6 +122,20 @@ def _silent(view: View, turn: int, headers: Headers, closings: Closings) -> Owed
         last_one += len("None")  # as Jinja prints nothing
     room = frozenset(range(min([opening.cut, *heads]), last_one + 1))
     return Owed(turn, room, room, opening.base, optional=True)
+
+
+def _asked(view: View, turn: int, headers: Headers, closings: Closings) -> Owed | None:
+    """A turn that the template prints as a question, because it comes first, owes nothing."""
+    full = view.full or ""
+    places = view.located(full)
+    place = places[turn]
+    if place is None or any(places[:turn]):
+        return None
+    opened = any(each.strip() in full[: place[0]] for each in headers.texts)
+    if opened or not closings.asks or closings.asks not in full[: place[0]]:
+        return None
+    nothing = frozenset([place[0]])
+    return Owed(turn, nothing, nothing, place[0], optional=True)
 
 
 def _others(view: View, turn: int) -> list[tuple[Place, str]]:
