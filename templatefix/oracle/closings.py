@@ -138,8 +138,9 @@ def _windows(view: View, role: str) -> Iterator[str]:
     places = view.located(full) if full else []
     for turn, place in enumerate(places):
         before = places[turn - 1] if turn else (0, 0)
-        if full and place and before and view.probe.turns[turn].role == role and view.plain(turn):
-            yield full[before[1] : place[0]].removesuffix(view.padding(turn))
+        wanted = view.probe.turns[turn].role == role and view.plain(turn) and not view.padding(turn)
+        if full and place and before and wanted:
+            yield full[before[1] : place[0]]
 
 
 def _longest_first(texts: set[str]) -> tuple[str, ...]:
@@ -244,6 +245,6 @@ def _leads(view: View) -> Iterator[tuple[str, str]]:
     full = view.full
     place = view.located(full)[0] if full else None
     plain = view.probe.turns[0].role != "assistant" and (view.plain(0) or view.plain(0, parts=True))
-    if full and place and plain and not view.probe.tools and not view.probe.options:
-        lead = full[: place[0]].removesuffix(view.padding(0)).removeprefix(view.upto(0, False) or "")
+    if full and place and plain and not (view.probe.tools or view.probe.options or view.padding(0)):
+        lead = full[: place[0]].removeprefix(view.upto(0, False) or "")
         yield view.probe.turns[0].role, lead.removeprefix(str(view.renderer.variables.get("bos_token") or ""))
