@@ -14,8 +14,8 @@ class Closings:
     """How assistant turns end.
 
     Args:
-        extra (`str`): Text that follows the end of turn only where nothing comes after the turn, such as an
-            end of sequence printed after the message loop. The model stops before it.
+        extras (`tuple[str, ...]`): Texts that follow the end of turn only where nothing comes after the turn, such as
+            an end of sequence printed after the message loop; longest first. The model stops before them.
         terminator (`str`): What closes a plain turn, in the middle and at the end alike.
         shared (`tuple[str, ...]`): What closes the turns of other roles too; longest first.
         calls (`tuple[str, ...]`): What closes turns that end with a call, where they are last; longest first.
@@ -25,7 +25,7 @@ class Closings:
         leads (`Mapping[str, str]`): What stands before a role's text where nothing has been said before.
     """
 
-    extra: str = ""
+    extras: tuple[str, ...] = ()
     terminator: str = ""
     shared: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
@@ -46,26 +46,42 @@ class Closings:
         shared = {text for view in views for text in _of_questions(view)}
         leads: dict[str, set[str]] = {}
         for role, lead in (pair for view in views for pair in _leads(view)):
-            leads.setdefault(role, set()).add(lead)
+            leads.setdefault(role, set()).add(lead.rstrip())  # some templates strip what follows
         if headers and any(view.heeds(turn) for view in views for turn in view.probe.assistant[:1]):
             leads["assistant"] = set(headers.texts[:1])
         # Without a word in it, it does not tell where the text before it ends.
         known = {role: lead for role, (lead, *more) in leads.items() if lead.strip() and not more}
-        pair = found.pop() if len(found) == 1 else ("", "")
+        closings, extras = {closing for _, closing in found}, {extra for extra, _ in found if extra}
+        terminator = closings.pop() if len(closings) == 1 else ""
+        extras = extras if terminator else set()
         calls = {text for view in views for text in _of_calls(view)}
         ends = " ".join(
-            [*pair, *shared, *(tail(view, turn) or "" for view in views for turn in view.probe.assistant)]
+            [
+                terminator,
+                *extras,
+                *shared,
+                *(tail(view, turn) or "" for view in views for turn in view.probe.assistant),
+            ]
         )
         results = frozenset(token for view in views for token in _before_results(view) if token not in ends)
         after = {pair for view in views for pair in _after_answers(view)}
         tokens = {token for _, token in after}
         # What begins the text after an answer, whoever speaks next, closes the answer: it is no role's header.
         common = tokens.pop() if len(tokens) == 1 and len(after) > 1 else ""
-        return cls(*pair, _longest_first(shared), _longest_first(calls), known, results, common)
+        return cls(
+            _longest_first(extras),
+            terminator,
+            _longest_first(shared),
+            _longest_first(calls),
+            known,
+            results,
+            common,
+        )
 
     def bare(self, text: str) -> str:
         """Return a render that ends in an assistant turn without the extra text."""
-        return text.removesuffix(self.extra) if self.extra else text
+        extra = next((each for each in self.extras if text.endswith(f"{self.terminator}{each}")), "")
+        return text.removesuffix(extra)
 
     def softened(self, text: str, ends: frozenset[int]) -> frozenset[int]:
         """Return `ends`, and those before a stop that the next message prints: it may be marked or not."""
@@ -205,4 +221,6 @@ def _leads(view: View) -> Iterator[tuple[str, str]]:
     plain = view.probe.turns[0].role != "assistant" and (view.plain(0) or view.plain(0, parts=True))
     if full and place and plain and not view.probe.tools and not view.probe.options:
         lead = full[: place[0]].removesuffix(view.padding(0)).removeprefix(view.upto(0, False) or "")
+        if any(text in lead for turn in view.probe.turns for text in turn.texts):
+            return  # a later message is printed before it
         yield view.probe.turns[0].role, lead.removeprefix(str(view.renderer.variables.get("bos_token") or ""))
