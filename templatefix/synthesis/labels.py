@@ -50,9 +50,9 @@ def label(learned: Learned, reading: str = "own") -> list[Labelled]:
         for turn in probe.assistant
     ]
     if reading == "least":
-        least = shared_part([turn.header for turn in turns if turn is not None and turn.header])
+        least = _least({turn.header for turn in turns if turn is not None and turn.header})
         turns = [
-            _turn(learned, at, turn, [least] if least else [])
+            _turn(learned, at, turn, least)
             for at, probe in enumerate(learned.probes)
             for turn in probe.assistant
         ]
@@ -62,6 +62,14 @@ def label(learned: Learned, reading: str = "own") -> list[Labelled]:
     return [
         _label(learned, at, [turn for turn in kept if turn.probe == at]) for at in range(len(learned.probes))
     ]
+
+
+def _least(headers: set[str]) -> list[str]:
+    """What all headers share; if that is nothing, those that go on from no other one."""
+    least = shared_part(list(headers))
+    if least:
+        return [least]
+    return [each for each in sorted(headers) if not any(each.startswith(more) for more in headers - {each})]
 
 
 def _late_end(learned: Learned, turns: Sequence[_Turn]) -> str:
