@@ -15,7 +15,7 @@ from templatefix.model import Span
 from templatefix.probes import Probe
 from templatefix.render import Trace
 from templatefix.synthesis.headers import Learned, shared_part
-from templatefix.synthesis.windows import after_header, behind_loop, foreign, window_of
+from templatefix.synthesis.windows import after_header, behind_loop, foreign, unasked, window_of
 
 INSIDE, OUTSIDE, EITHER = "I", "O", "S"
 
@@ -44,8 +44,11 @@ def label(learned: Learned, reading: str = "own") -> list[Labelled]:
         learned (`Learned`): The traced probes, and what opens their turns.
         reading (`str`): One of `headers.READINGS`: how much of what opens a turn is its header.
     """
+    # Without a generation prompt, whether the whitespace before the answer is the model's is a reading, too.
+    always = "" if learned.prompts else unasked(learned.probes, learned.traces)
+    guess = [always.rstrip() if reading == "core" else always] if always.strip() else []
     turns = [
-        _turn(learned, at, turn, learned.headers(at, turn, reading))
+        _turn(learned, at, turn, learned.headers(at, turn, reading) or guess)
         for at, probe in enumerate(learned.probes)
         for turn in probe.assistant
     ]
