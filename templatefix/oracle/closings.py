@@ -15,8 +15,8 @@ class Closings:
     """How assistant turns end.
 
     Args:
-        extra (`str`): Text that follows the end of turn only where nothing comes after the turn, such as an
-            end of sequence printed after the message loop. The model stops before it.
+        extras (`tuple[str, ...]`): Texts that follow the end of turn only where nothing comes after the turn, such as
+            an end of sequence printed after the message loop; longest first. The model stops before them.
         terminator (`str`): What closes a plain turn, in the middle and at the end alike.
         shared (`tuple[str, ...]`): What closes the turns of other roles too; longest first.
         calls (`tuple[str, ...]`): What closes turns that end with a call, where they are last; longest first.
@@ -27,7 +27,7 @@ class Closings:
         asks (`str`): What stands before every question, what closes turns aside; empty if that is nothing.
     """
 
-    extra: str = ""
+    extras: tuple[str, ...] = ()
     terminator: str = ""
     shared: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
@@ -49,30 +49,41 @@ class Closings:
         shared = {text for view in views for text in _of_questions(view)}
         leads: dict[str, set[str]] = {}
         for role, lead in (pair for view in views for pair in _leads(view)):
-            leads.setdefault(role, set()).add(lead)
+            leads.setdefault(role, set()).add(lead.rstrip())  # some templates strip what follows
         if headers.texts and any(view.heeds(turn) for view in views for turn in view.probe.assistant[:1]):
             leads["assistant"] = set(headers.texts[:1])
         # Without a word in it, it does not tell where the text before it ends.
         known = {role: lead for role, (lead, *more) in leads.items() if lead.strip() and not more}
         known |= _likened(known, views)
-        pair = found.pop() if len(found) == 1 else ("", "")
+        closings, extras = {closing for _, closing in found}, {extra for extra, _ in found if extra}
+        terminator = closings.pop() if len(closings) == 1 else ""
+        extras = extras if terminator else set()
         calls = {text for view in views for text in _of_calls(view)}
         tails = [tail(view, turn) or "" for view in views for turn in view.probe.assistant]
         between = [
             window for view in views for role in ("user", "assistant") for window in _windows(view, role)
         ]
-        ends = " ".join([*pair, *shared, *tails, *between])
+        ends = " ".join([terminator, *extras, *shared, *tails, *between])
         results = frozenset(token for view in views for token in _before_results(view) if token not in ends)
         after = {pair for view in views for pair in _after_answers(view)}
         tokens = {token for _, token in after}
         # What begins the text after an answer, whoever speaks next, closes the answer: it is no role's header.
         common = tokens.pop() if len(tokens) == 1 and len(after) > 1 else ""
-        asks = _asks(views, (pair[1], common, *shared))
-        return cls(*pair, _longest_first(shared), _longest_first(calls), known, results, common, asks)
+        return cls(
+            _longest_first(extras),
+            terminator,
+            _longest_first(shared),
+            _longest_first(calls),
+            known,
+            results,
+            common,
+            _asks(views, (terminator, common, *shared)),
+        )
 
     def bare(self, text: str) -> str:
         """Return a render that ends in an assistant turn without the extra text."""
-        return text.removesuffix(self.extra) if self.extra else text
+        extra = next((each for each in self.extras if text.endswith(f"{self.terminator}{each}")), "")
+        return text.removesuffix(extra)
 
     def softened(self, text: str, ends: frozenset[int]) -> frozenset[int]:
         """Return `ends`, and those before a stop that the next message prints: it may be marked or not."""
@@ -93,7 +104,7 @@ class Closings:
             called (`bool`): Whether the turn ends with a call.
         """
         rest = gap.lstrip()
-        if not rest or (not role and rest.rstrip() == self.extra.strip()):
+        if not rest or (not role and rest.rstrip() in {each.strip() for each in self.extras}):
             return ""
         for closing in (*(self.calls if called else ()), self.terminator, *self.shared):
             if closing.strip() and rest.startswith(closing.lstrip()):
@@ -118,7 +129,9 @@ def _likened(known: Mapping[str, str], views: Sequence[View]) -> dict[str, str]:
             for other, lead in known.items()
             if other != "assistant" and lead.count(other) == 1
         ]
-        fitting = [like for like in likes if windows and all(each.endswith(like) for each in windows)]
+        fitting = [
+            like for like in likes if windows and all(each.rstrip().endswith(like) for each in windows)
+        ]
         found |= {role: max(fitting, key=len)} if fitting else {}
     return found
 
@@ -245,6 +258,8 @@ def _leads(view: View) -> Iterator[tuple[str, str]]:
     full = view.full
     place = view.located(full)[0] if full else None
     plain = view.probe.turns[0].role != "assistant" and (view.plain(0) or view.plain(0, parts=True))
-    if full and place and plain and not (view.probe.tools or view.probe.options or view.padding(0)):
-        lead = full[: place[0]].removeprefix(view.upto(0, False) or "")
+    if full and place and plain and not view.probe.tools and not view.probe.options:
+        lead = full[: place[0]].removesuffix(view.padding(0)).removeprefix(view.upto(0, False) or "")
+        if any(text in lead for turn in view.probe.turns for text in turn.texts):
+            return  # a later message is printed before it
         yield view.probe.turns[0].role, lead.removeprefix(str(view.renderer.variables.get("bos_token") or ""))

@@ -64,9 +64,9 @@ def _starts(
     base = opening.base
     known = {base + len(each) for each in headers.texts if full.startswith(each, base)}
     starts = known or set(opening.starts) if again else known | set(opening.starts)
-    if headers.none or not place or base > place[0]:
+    window = full[base : place[0]] if place else ""
+    if not place or base > place[0] or (headers.none and (starts or window.strip())):
         return frozenset(starts)
-    window = full[base : place[0]]
     if opening.silent:  # a header that stands here all the same is none of the model's
         after = {end for _, end in headers.found(window, base)}
         # After an answer, what stands here may be the end of that one.

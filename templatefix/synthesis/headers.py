@@ -15,8 +15,8 @@ READINGS = ("own", "core", "least", "most", "line")
 """How much of a generation prompt is the header.
 
 `own`: what the settings of the thinking switch share in the turn at hand; `core`: what all prompts of the template
-share; `least`: what all turns of the template begin with of it; `most`: the longest prompt that a turn begins with;
-`line`: its first line, so that what follows there is a prefill.
+share; `least`: what all turns of the template begin with of it, or the shortest of each kind; `most`: the longest
+prompt that a turn begins with; `line`: its first line, so that what follows there is a prefill.
 """
 
 _Turn = tuple[int, int]

@@ -15,7 +15,7 @@ from templatefix.model import Span
 from templatefix.probes import Probe
 from templatefix.render import Trace
 from templatefix.synthesis.headers import Learned, shared_part
-from templatefix.synthesis.windows import after_header, behind_loop, foreign, window_of
+from templatefix.synthesis.windows import after_header, behind_loop, foreign, unasked, window_of
 
 INSIDE, OUTSIDE, EITHER = "I", "O", "S"
 
@@ -44,15 +44,18 @@ def label(learned: Learned, reading: str = "own") -> list[Labelled]:
         learned (`Learned`): The traced probes, and what opens their turns.
         reading (`str`): One of `headers.READINGS`: how much of what opens a turn is its header.
     """
+    # Without a generation prompt, whether the whitespace before the answer is the model's is a reading, too.
+    always = "" if learned.prompts else unasked(learned.probes, learned.traces)
+    guess = [always.rstrip() if reading == "core" else always] if always.strip() else []
     turns = [
-        _turn(learned, at, turn, learned.headers(at, turn, reading))
+        _turn(learned, at, turn, learned.headers(at, turn, reading) or guess)
         for at, probe in enumerate(learned.probes)
         for turn in probe.assistant
     ]
     if reading == "least":
-        least = shared_part([turn.header for turn in turns if turn is not None and turn.header])
+        least = _least({turn.header for turn in turns if turn is not None and turn.header})
         turns = [
-            _turn(learned, at, turn, [least] if least else [])
+            _turn(learned, at, turn, least)
             for at, probe in enumerate(learned.probes)
             for turn in probe.assistant
         ]
@@ -62,6 +65,14 @@ def label(learned: Learned, reading: str = "own") -> list[Labelled]:
     return [
         _label(learned, at, [turn for turn in kept if turn.probe == at]) for at in range(len(learned.probes))
     ]
+
+
+def _least(headers: set[str]) -> list[str]:
+    """What all headers share; if that is nothing, those that go on from no other one."""
+    least = shared_part(list(headers))
+    if least:
+        return [least]
+    return [each for each in sorted(headers) if not any(each.startswith(more) for more in headers - {each})]
 
 
 def _late_end(learned: Learned, turns: Sequence[_Turn]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from templatefix.model import Span
@@ -26,6 +27,24 @@ def window_of(pieces: Sequence[Piece], turn: int) -> tuple[int, int] | None:
         else:
             stretches.append((piece.span.start, piece.span.end))
     return max(stretches, key=lambda each: each[1] - each[0], default=None)
+
+
+def unasked(probes: Sequence[Probe], traces: Sequence[Trace]) -> str:
+    """Return what most answers begin with before their own text, where no generation prompt tells.
+
+    Args:
+        probes (`Sequence[Probe]`): The conversations.
+        traces (`Sequence[Trace]`): Their renders.
+    """
+    heads: Counter[str] = Counter()
+    for probe, traced in zip(probes, traces, strict=True):
+        for turn in probe.assistant:
+            start, end = window_of(traced.pieces, turn) or (0, 0)
+            own = [traced.text.find(text, start, end) for text in probe.turns[turn].texts]
+            if own and min(own) >= 0:
+                heads[traced.text[start : min(own)]] += 1
+    head, count = next(iter(heads.most_common(1)), ("", 0))
+    return head if 2 * count > heads.total() else ""
 
 
 def behind_loop(probe: Probe, traced: Trace, turn: int) -> tuple[int, int] | None:
