@@ -55,6 +55,9 @@ class Closings:
         # Without a word in it, it does not tell where the text before it ends.
         known = {role: lead for role, (lead, *more) in leads.items() if lead.strip() and not more}
         known |= _likened(known, views)
+        lead = known.get("assistant", "").rstrip()
+        if header := next((each for each in headers.texts if lead and each.rstrip().endswith(lead)), ""):
+            known["assistant"] = header[header.rindex(lead) :]
         closings, extras = {closing for _, closing in found}, {extra for extra, _ in found if extra}
         terminator = closings.pop() if len(closings) == 1 else ""
         extras = extras if terminator else set()
