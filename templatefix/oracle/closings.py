@@ -54,6 +54,7 @@ class Closings:
             leads["assistant"] = set(headers.texts[:1])
         # Without a word in it, it does not tell where the text before it ends.
         known = {role: lead for role, (lead, *more) in leads.items() if lead.strip() and not more}
+        known = {**_always(views), **known}
         known |= _likened(known, views)
         lead = known.get("assistant", "").rstrip()
         if header := next((each for each in headers.texts if lead and each.rstrip().endswith(lead)), ""):
@@ -136,6 +137,22 @@ def _likened(known: Mapping[str, str], views: Sequence[View]) -> dict[str, str]:
             like for like in likes if windows and all(each.rstrip().endswith(like) for each in windows)
         ]
         found |= {role: max(fitting, key=len)} if fitting else {}
+    return found
+
+
+def _always(views: Sequence[View]) -> dict[str, str]:
+    """What stands before every plain text of a role, where no other text is before it too.
+
+    With more than one bracketed token in it, it may begin with the end of the turn before.
+    """
+    found: dict[str, str] = {}
+    for role in {turn.role for view in views for turn in view.probe.turns} - {"assistant"}:
+        windows = [window for view in views if not view.probe.tools for window in _windows(view, role)]
+        first = any(view.probe.turns[0].role == role and any(_windows(view, role)) for view in views)
+        lead = commonprefix([window[::-1] for window in windows])[::-1].strip() if first else ""  # noqa: RUF071
+        tokens = bracketed(lead)
+        if len(tokens) == 1 or (lead and not tokens and role in lead.lower()):
+            found[role] = lead
     return found
 
 

@@ -91,7 +91,7 @@ def _with_keys(source: Source, bases: list[Probe]) -> Iterator[Probe]:
         yield with_key(bases[-1 if key in RESULTS else 0], schema, (key,))
     roles = [role for role in schema.choices.get(("role",), {}) if role not in _ROLES | _own_roles(source)]
     for role in roles[:_MOST]:
-        yield _with_role(role)
+        yield from _with_role(role)
     if set(schema.children(("tool_calls", ITEM))) - _CALL_KEYS:
         yield with_key(bases[3], schema, ("tool_calls",))
     told = schema.choices.get(("content", ITEM, "type"), {})
@@ -112,11 +112,12 @@ def _own_roles(source: Source) -> set[str]:
     }
 
 
-def _with_role(role: str) -> Probe:
-    """A conversation in which a role speaks that the template knows and other probes have not."""
+def _with_role(role: str) -> Iterator[Probe]:
+    """Conversations in which a role speaks that the template knows and other probes have not."""
     message, turn = say("observer", 3)
     said = ({**message, "role": role}, Turn(role, turn.texts))
-    return probe(f"the role {role!r}", *dialogue(1), said, *dialogue(1, after=7))
+    yield probe(f"the role {role!r}", *dialogue(1), said, *dialogue(1, after=7))
+    yield probe(f"the role {role!r} first", said, *dialogue(1))
 
 
 def with_key(base: Probe, schema: Schema, path: Path, *, flat: bool = False) -> Probe:
