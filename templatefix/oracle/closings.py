@@ -136,7 +136,7 @@ def _likened(known: Mapping[str, str], views: Sequence[View]) -> dict[str, str]:
         fitting = [
             like for like in likes if windows and all(each.rstrip().endswith(like) for each in windows)
         ]
-        found |= {role: max(fitting, key=len)} if fitting else {}
+        found |= {role: min(fitting, key=len)} if fitting else {}
     return found
 
 
