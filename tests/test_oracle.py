@@ -51,6 +51,9 @@ def owed(source: str, probe: str) -> list[str | None]:
         ("last_turn_differs", "one turn", [f"{A1}<|return|>"]),
         ("last_turn_differs", "two turns", [f"{A1}<|end|>", f"{A2}<|return|>"]),
         ("judge_model", "one turn", [None]),
+        ("bare_lead", "two turns", [A1, A2]),
+        ("bare_lead", "whitespace at the edges", [A1, A2]),
+        ("bare_lead", "system in the middle", [A1, "Tamsin9 spoke of tnatsissa9 today."]),
     ],
 )
 def test_owed_text(template: str, probe: str, texts: list[str | None]) -> None:
@@ -99,6 +102,14 @@ def test_results_that_the_calling_message_holds_are_not_owed(content: str) -> No
         assert turn.holes[0][0] < answer < turn.holes[0][1] and found.text[: min(turn.ends)].endswith(content)
     else:
         assert answer + len("<answer>") in turn.ends and max(turn.ends) == answer + len("<answer>")
+
+
+def test_a_prefill_that_is_printed_unasked_follows_the_end_of_turn() -> None:
+    prefill = (
+        "{%- if enable_thinking is defined and not enable_thinking %}{{- '<think></think>' }}{%- endif %}"
+    )
+    for probe in ("thinking off", "two turns"):
+        assert owed(fixture("branches") + prefill, probe)[-1] == f"{A2}<|end|>"
 
 
 def test_a_prefill_may_stand_on_either_side() -> None:
