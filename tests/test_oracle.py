@@ -54,6 +54,9 @@ def owed(source: str, probe: str) -> list[str | None]:
         ("unclosed_last", "two answers in a row", [f"{A1}<|over|>", f"{A2}<|over|>"]),
         ("unclosed_last", "assistant first", [f"{A1}<|over|>", "Tamsin9 spoke of tnatsissa9 today."]),
         ("judge_model", "one turn", [None]),
+        ("bare_lead", "two turns", [A1, A2]),
+        ("bare_lead", "whitespace at the edges", [A1, A2]),
+        ("bare_lead", "system in the middle", [A1, "Tamsin9 spoke of tnatsissa9 today."]),
     ],
 )
 def test_owed_text(template: str, probe: str, texts: list[str | None]) -> None:
@@ -99,9 +102,33 @@ def test_results_that_the_calling_message_holds_are_not_owed(content: str) -> No
     answer = found.text.index("<answer>")
     assert {found.text[slice(*place)] for place in found.foreign} >= set(probe.turns[1].quoted)
     if content:
-        assert turn.holes[0][0] < answer < turn.holes[0][1] and found.text[: min(turn.ends)].endswith(content)
+        assert turn.holes[0][0] < answer < turn.holes[0][1] and found.text[: min(turn.ends)].endswith(
+            f"{content}<|stop|>"
+        )
     else:
         assert answer + len("<answer>") in turn.ends and max(turn.ends) == answer + len("<answer>")
+
+
+def test_what_is_hoisted_leads_no_question() -> None:
+    hoisted = "{%- for each in messages if each.role == 'system' %}{{- '# ' + each.content }}{%- endfor %}"
+    assert owed(hoisted + fixture("bare_lead"), "two turns") == [A1, A2]
+
+
+def test_an_answer_that_nothing_opens_begins_at_once() -> None:
+    more = "{%- if add_generation_prompt and messages and messages[-1].role != 'user' %}{{- ' <say>' }}{%- endif %}"
+    system = (
+        "{%- if messages and messages[0].role == 'system' %}{{- messages[0].content + '<rule>' }}{%- endif %}"
+    )
+    found = owed(system + fixture("bare_lead") + more, "system, assistant first")
+    assert found == [A1, "Tamsin9 spoke of tnatsissa9 today."]
+
+
+def test_a_prefill_that_is_printed_unasked_follows_the_end_of_turn() -> None:
+    prefill = (
+        "{%- if enable_thinking is defined and not enable_thinking %}{{- '<think></think>' }}{%- endif %}"
+    )
+    for probe in ("thinking off", "two turns"):
+        assert owed(fixture("branches") + prefill, probe)[-1] == f"{A2}<|end|>"
 
 
 def test_a_prefill_may_stand_on_either_side() -> None:

@@ -62,6 +62,9 @@ SHAPES = {
     "no_role": ("guard", ["Yes.</s>", "No.</s>"]),
     "two_headers": ("capture", ["Yes.<|im_end|>", "No.<|im_end|>"]),
     "stop_in_next": ("split", ["Yes.<|stop|>", "No."]),
+    "never_prompts": ("guard", ["Yes.<|stop|>", "No.<|stop|>"]),
+    "kinds_of_header": ("split", ["Yes.<|stop|>", "No.<|stop|>"]),
+    "bare_lead": ("wrap", ["Yes.", "No."]),
 }
 
 
