@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from os.path import commonprefix
 
+from templatefix.oracle import leads
 from templatefix.oracle.headers import Headers
+from templatefix.oracle.leads import windows
 from templatefix.oracle.views import View, bracketed, common_prefix, whole
 
 
@@ -23,7 +24,7 @@ class Closings:
         results (`frozenset[str]`): Bracketed tokens that stand before a tool's result after another one: where one
             of them ends a turn, the tool's message has printed it.
         common (`str`): A bracketed token that follows plain answers, whichever role speaks next.
-        leads (`Mapping[str, str]`): What stands before a role's text where nothing has been said before.
+        leads (`Mapping[str, str]`): What a role's message begins with; see `leads.learn`.
         asks (`str`): What stands before every question, what closes turns aside; empty if that is nothing.
     """
 
@@ -47,27 +48,13 @@ class Closings:
         appended = headers.texts if headers.none else ()
         found = {pair for view in views for pair in _plain(view, appended)}
         shared = {text for view in views for text in _of_questions(view)}
-        leads: dict[str, set[str]] = {}
-        for role, lead in (pair for view in views for pair in _leads(view)):
-            leads.setdefault(role, set()).add(lead.rstrip())  # some templates strip what follows
-        if headers.texts and any(view.heeds(turn) for view in views for turn in view.probe.assistant[:1]):
-            leads["assistant"] = set(headers.texts[:1])
-        # Without a word in it, it does not tell where the text before it ends.
-        known = {role: lead for role, (lead, *more) in leads.items() if lead.strip() and not more}
-        known = {**_always(views), **known}
-        known |= _likened(known, views)
-        lead = known.get("assistant", "").rstrip()
-        if header := next((each for each in headers.texts if lead and each.rstrip().endswith(lead)), ""):
-            known["assistant"] = header[header.rindex(lead) :]
         closings, extras = {closing for _, closing in found}, {extra for extra, _ in found if extra}
         terminator = closings.pop() if len(closings) == 1 else ""
         extras = extras if terminator else set()
         calls = {text for view in views for text in _of_calls(view)}
         tails = [tail(view, turn) or "" for view in views for turn in view.probe.assistant]
-        between = [
-            window for view in views for role in ("user", "assistant") for window in _windows(view, role)
-        ]
-        ends = " ".join([terminator, *extras, *shared, *tails, *between])
+        before = [each for view in views for role in ("user", "assistant") for each in windows(view, role)]
+        ends = " ".join([terminator, *extras, *shared, *tails, *before])
         results = frozenset(token for view in views for token in _before_results(view) if token not in ends)
         after = {pair for view in views for pair in _after_answers(view)}
         tokens = {token for _, token in after}
@@ -78,10 +65,10 @@ class Closings:
             terminator,
             _longest_first(shared),
             _longest_first(calls),
-            known,
+            leads.learn(views, headers),
             results,
             common,
-            _asks(views, (terminator, common, *shared)),
+            leads.before_questions(views, (terminator, common, *shared)),
         )
 
     def bare(self, text: str) -> str:
@@ -121,59 +108,6 @@ class Closings:
         if self.common and rest.startswith(self.common):
             return gap[: len(gap) - len(rest)] + self.common
         return None
-
-
-def _likened(known: Mapping[str, str], views: Sequence[View]) -> dict[str, str]:
-    """What stands before every text of a role and is the lead of one that opens conversations, but for its name."""
-    found: dict[str, str] = {}
-    for role in ("user", "assistant", "tool"):
-        windows = [window for view in views for window in _windows(view, role)]
-        likes = [
-            lead.replace(other, role)
-            for other, lead in known.items()
-            if other != "assistant" and lead.count(other) == 1
-        ]
-        fitting = [
-            like for like in likes if windows and all(each.rstrip().endswith(like) for each in windows)
-        ]
-        found |= {role: min(fitting, key=len)} if fitting else {}
-    return found
-
-
-def _always(views: Sequence[View]) -> dict[str, str]:
-    """What stands before every plain text of a role, where no other text is before it too.
-
-    With more than one bracketed token in it, it may begin with the end of the turn before.
-    """
-    found: dict[str, str] = {}
-    for role in {turn.role for view in views for turn in view.probe.turns} - {"assistant"}:
-        windows = [window for view in views if not view.probe.tools for window in _windows(view, role)]
-        first = any(view.probe.turns[0].role == role and any(_windows(view, role)) for view in views)
-        lead = commonprefix([window[::-1] for window in windows])[::-1].strip() if first else ""  # noqa: RUF071
-        tokens = bracketed(lead)
-        if len(tokens) == 1 or (lead and not tokens and role in lead.lower()):
-            found[role] = lead
-    return found
-
-
-def _asks(views: Sequence[View], closings: Sequence[str]) -> str:
-    """What stands before every plain question, up to its last closing of another turn."""
-    windows = [window[::-1] for view in views if not view.probe.tools for window in _windows(view, "user")]
-    text = commonprefix(windows)[::-1].strip() if windows else ""  # noqa: RUF071 - of characters
-    for closing in filter(str.strip, closings):
-        text = text.rpartition(closing.strip())[2].strip()
-    return text if bracketed(text) or "user" in text.lower() else ""
-
-
-def _windows(view: View, role: str) -> Iterator[str]:
-    """What stands before plain texts of a role, from the text before it on."""
-    full = view.full
-    places = view.located(full) if full else []
-    for turn, place in enumerate(places):
-        before = places[turn - 1] if turn else (0, 0)
-        wanted = view.probe.turns[turn].role == role and view.plain(turn) and not view.padding(turn)
-        if full and place and before and wanted:
-            yield full[before[1] : place[0]]
 
 
 def _longest_first(texts: set[str]) -> tuple[str, ...]:
@@ -271,15 +205,3 @@ def _of_questions(view: View) -> Iterator[str]:
         for base, _ in view.prompts(turn):
             if full.startswith(base) and len(base) > place[1] and (text := base[place[1] :].strip()):
                 yield base[place[1] : place[1] + base[place[1] :].index(text) + len(text)]
-
-
-def _leads(view: View) -> Iterator[tuple[str, str]]:
-    """The role that opens a conversation, and what stands before its plain text, what opens all of them aside."""
-    full = view.full
-    place = view.located(full)[0] if full else None
-    plain = view.probe.turns[0].role != "assistant" and (view.plain(0) or view.plain(0, parts=True))
-    if full and place and plain and not view.probe.tools and not view.probe.options:
-        lead = full[: place[0]].removesuffix(view.padding(0)).removeprefix(view.upto(0, False) or "")
-        if any(text in lead for turn in view.probe.turns for text in turn.texts):
-            return  # a later message is printed before it
-        yield view.probe.turns[0].role, lead.removeprefix(str(view.renderer.variables.get("bos_token") or ""))

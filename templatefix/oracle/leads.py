@@ -1,0 +1,107 @@
+"""What a message begins with before its text, role by role: what stands before that closes the message before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from os.path import commonprefix
+
+from templatefix.oracle.headers import Headers
+from templatefix.oracle.views import View, bracketed
+
+
+def learn(views: Sequence[View], headers: Headers) -> dict[str, str]:
+    """Return what each role's messages begin with, as far as it is certain.
+
+    It is what stands before a role's text where nothing has been said before, or always, or what another role's
+    messages begin with but for the role's name. The assistant's is its header.
+
+    Args:
+        views (`Sequence[View]`): The probes of one template.
+        headers (`Headers`): What opens assistant turns.
+    """
+    opening: dict[str, set[str]] = {}
+    for role, lead in (pair for view in views for pair in _openings(view)):
+        opening.setdefault(role, set()).add(lead.rstrip())  # some templates strip what follows
+    if headers.texts and any(view.heeds(turn) for view in views for turn in view.probe.assistant[:1]):
+        opening["assistant"] = set(headers.texts[:1])
+    # Without a word in it, it does not tell where the text before it ends.
+    once = {role: lead for role, (lead, *more) in opening.items() if lead.strip() and not more}
+    found = {**_always(views), **once}
+    found |= _likened(found, views)
+    own = found.get("assistant", "").rstrip()
+    if header := next((each for each in headers.texts if own and each.rstrip().endswith(own)), ""):
+        found["assistant"] = header[header.rindex(own) :]
+    return found
+
+
+def before_questions(views: Sequence[View], closings: Sequence[str]) -> str:
+    """Return what stands before every plain question, closings of other turns aside; empty if that is nothing.
+
+    Args:
+        views (`Sequence[View]`): The probes of one template.
+        closings (`Sequence[str]`): What closes turns.
+    """
+    before = [window[::-1] for view in views if not view.probe.tools for window in windows(view, "user")]
+    text = commonprefix(before)[::-1].strip() if before else ""  # noqa: RUF071 - of characters
+    for closing in filter(str.strip, closings):
+        text = text.rpartition(closing.strip())[2].strip()
+    return text if bracketed(text) or "user" in text.lower() else ""
+
+
+def windows(view: View, role: str) -> Iterator[str]:
+    """Yield what stands before plain texts of a role, from the text before it on.
+
+    Args:
+        view (`View`): A probe.
+        role (`str`): The role.
+    """
+    full = view.full
+    places = view.located(full) if full else []
+    for turn, place in enumerate(places):
+        before = places[turn - 1] if turn else (0, 0)
+        wanted = view.probe.turns[turn].role == role and view.plain(turn) and not view.padding(turn)
+        if full and place and before and wanted:
+            yield full[before[1] : place[0]]
+
+
+def _openings(view: View) -> Iterator[tuple[str, str]]:
+    """The role that opens a conversation, and what stands before its plain text, what opens all of them aside."""
+    full = view.full
+    place = view.located(full)[0] if full else None
+    plain = view.probe.turns[0].role != "assistant" and (view.plain(0) or view.plain(0, parts=True))
+    if full and place and plain and not view.probe.tools and not view.probe.options:
+        lead = full[: place[0]].removesuffix(view.padding(0)).removeprefix(view.upto(0, False) or "")
+        if any(text in lead for turn in view.probe.turns for text in turn.texts):
+            return  # a later message is printed before it
+        yield view.probe.turns[0].role, lead.removeprefix(str(view.renderer.variables.get("bos_token") or ""))
+
+
+def _always(views: Sequence[View]) -> dict[str, str]:
+    """What stands before every plain text of a role, where no other text is before it too.
+
+    With more than one bracketed token in it, it may begin with the end of the turn before.
+    """
+    found: dict[str, str] = {}
+    for role in {turn.role for view in views for turn in view.probe.turns} - {"assistant"}:
+        before = [window for view in views if not view.probe.tools for window in windows(view, role)]
+        first = any(view.probe.turns[0].role == role and any(windows(view, role)) for view in views)
+        lead = commonprefix([window[::-1] for window in before])[::-1].strip() if first else ""  # noqa: RUF071
+        tokens = bracketed(lead)
+        if len(tokens) == 1 or (lead and not tokens and role in lead.lower()):
+            found[role] = lead
+    return found
+
+
+def _likened(known: Mapping[str, str], views: Sequence[View]) -> dict[str, str]:
+    """What stands before every text of a role and is the lead of one that opens conversations, but for its name."""
+    found: dict[str, str] = {}
+    for role in ("user", "assistant", "tool"):
+        before = [window for view in views for window in windows(view, role)]
+        likes = [
+            lead.replace(other, role)
+            for other, lead in known.items()
+            if other != "assistant" and lead.count(other) == 1
+        ]
+        fitting = [like for like in likes if before and all(each.rstrip().endswith(like) for each in before)]
+        found |= {role: min(fitting, key=len)} if fitting else {}
+    return found
