@@ -18,7 +18,6 @@ from templatefix.model import Outcome, Template
 from templatefix.registry import digest
 
 GOLDEN = Path(__file__).parent / "golden.json"
-STRUCTURAL = ("wrap", "split", "guard")
 
 
 @dataclass(frozen=True)
@@ -109,12 +108,12 @@ def summary(rows: Sequence[Row]) -> str:
     """What the rows come to, as text."""
     unmarked = [each for each in rows if not each.marked]
     patched = [each for each in unmarked if each.status == "patched"]
-    structural = [each for each in patched if each.method in STRUCTURAL]
+    structural = [each for each in patched if each.proven]
     lines = [
         f"{len(rows)} templates: {_counts(each.status for each in rows)}",
         f"{len(unmarked)} without markers: {_counts(each.status for each in unmarked)}",
-        f"  by method: {_counts(each.method for each in patched)}; structural {_share(structural, patched)}",
-        f"  same text proven for every conversation: {_share([each for each in patched if each.proven], patched)}",
+        f"  by method: {_counts(each.method for each in patched)}",
+        f"  structural, same text proven for every conversation: {_share(structural, patched)}",
         f"  added characters: {_spread([each.added for each in patched])}",
         f"  changed lines: {_spread([each.lines for each in patched])}",
         f"  seconds: {_spread([each.seconds for each in rows])}, worst {max(each.seconds for each in rows):.1f}",
