@@ -153,3 +153,11 @@ def test_probes_have_names_and_texts_of_their_own() -> None:
 def test_transformers_tells_no_template_what_it_takes_for_itself() -> None:
     source = parse("{% if continue_final_message or company %}{{ messages }}{% endif %}")
     assert asked_variables(source) == ["company"]
+
+
+@pytest.mark.parametrize(("asked", "lines"), [("loop.index0 % 2 == 0", ()), ("loop.index0 % 2 == 1", (3,))])
+def test_what_a_role_raises_on_is_no_hole(asked: str, lines: tuple[int, ...]) -> None:
+    raising = "{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('turns') }}{% endif %}"
+    never = f"\n{{% if {asked} %}}\n{{% if m.content == m.role ~ 'never' %}}{{{{ 'odd' }}}}{{% endif %}}{{% endif %}}"
+    source = parse(f"{{% for m in messages %}}{raising}{never}{{{{ m.content }}}}{{% endfor %}}")
+    assert reaching(source)[1].coverage().unmarked == lines

@@ -16,7 +16,7 @@ from tests.mutants import (
 )
 from tests.mutation import Mutant, mutants
 
-REFUSED = {"own/hiding_markers", "own/indexed", "own/judge_model", "own/parity"}
+REFUSED = {"own/hiding_markers", "own/judge_model", "own/results_in_turn"}
 OWN = sorted(name for name in originals() if name.startswith("own/") and name not in REFUSED)
 TRL = (
     "trl/cohere",

@@ -43,6 +43,7 @@ def masked(source: str, messages: list[Message], **options: Any) -> tuple[str, l
 
 
 SHAPES = {
+    "parity": ("wrap", [" Yes.</s>", " No.</s>"]),
     "bare_else": ("guard", ["Yes. [/A]", "No. [/A]"]),
     "set_concatenated": ("partition", ["Yes.<|stop|>", "No.<|stop|>"]),
     "content_macro": ("guard", ["Yes.<|finish|>", "No.<|finish|>"]),
@@ -83,7 +84,6 @@ def test_shape(name: str) -> None:
 
 # The patches are right, whatever the judge of the day can decide of them.
 PLACED = {
-    "parity": [" Yes.</s>", " No.</s>"],
     "late_end": ["Yes.<|assistant_end|>", "No.<|assistant_end|>"],
     "indexed": ["Yes.<|stop|>", "No.<|stop|>"],
     "last_turn_differs": ["Yes.<|end|>", "No.<|return|>"],

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from templatefix.coverage.observe import Observer
-from templatefix.coverage.reach import loop_targets, possible
+from templatefix.coverage.paths import loop_targets
+from templatefix.coverage.reach import possible
 from templatefix.coverage.search import search
 from templatefix.errors import RenderError
 from templatefix.probes import MATRIX, PLACEHOLDERS, Probe, probes_for

@@ -9,7 +9,8 @@ from typing import Any
 
 from jinja2 import nodes
 
-from templatefix.coverage.reach import loop_targets, possible
+from templatefix.coverage.paths import loop_targets
+from templatefix.coverage.reach import possible
 from templatefix.errors import RenderError
 from templatefix.model import Coverage
 from templatefix.probes import Probe

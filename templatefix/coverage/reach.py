@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
 from jinja2 import nodes
 
-from templatefix.syntax import branches, span_of, walk
-from templatefix.syntax.scope import message_of, stored
+from templatefix.coverage.paths import loop_targets, run_before, tests_around
+from templatefix.syntax import span_of, walk
 
 Known = Mapping[str, frozenset[Any]]
 NOTHING: Known = MappingProxyType({})
@@ -32,7 +31,14 @@ def possible(node: nodes.Node, above: Sequence[nodes.Node], role: str = "assista
         return False  # a generation prompt: no turn of a conversation
     targets = loop_targets(above)
     known = _known(node, above, role, targets)
-    if any(_jumps(each, role, targets, known) for each in _before(node, above)):
+    before = [*run_before(node, above)]
+    if any(_jumps(each, role, targets, known) for each in before):
+        return False
+    if any(
+        held is not wanted
+        for test, wanted in tests_around(node, above)
+        for held in _demanded(before, test, role, targets)
+    ):
         return False
     return all(
         truth(test, role, targets, known) in (wanted, None) for test, wanted in tests_around(node, above)
@@ -44,25 +50,6 @@ def _reads_flag(test: nodes.Node) -> bool:
     if isinstance(test, nodes.And):
         return _reads_flag(test.left) or _reads_flag(test.right)
     return isinstance(test, nodes.Name) and test.name == "add_generation_prompt"
-
-
-def loop_targets(above: Sequence[nodes.Node]) -> set[str]:
-    """Names of the loop variables in scope below these ancestors, and of the items that they count."""
-    loops = [each for each in above if isinstance(each, nodes.For)]
-    own = {loop.target.name for loop in loops if isinstance(loop.target, nodes.Name)}
-    return own.union(*map(_counted, loops))
-
-
-def _counted(loop: nodes.For) -> set[str]:
-    """Names that a loop over indices gives its items, as in `{% set message = messages[i] %}`."""
-    item = message_of(loop)
-    anew = [name for each in loop.body for name in stored(each)]
-    return {
-        each.target.name
-        for each in loop.body
-        if isinstance(each, nodes.Assign) and isinstance(each.target, nodes.Name) and each.node == item
-        if anew.count(each.target.name) == 1
-    }
 
 
 def _known(node: nodes.Node, above: Sequence[nodes.Node], role: str, targets: set[str]) -> Known:
@@ -109,31 +96,22 @@ def _bare(value: nodes.Node) -> nodes.Node:
             return value
 
 
-def tests_around(node: nodes.Node, above: Sequence[nodes.Node]) -> Iterator[tuple[nodes.Node, bool]]:
-    """The tests that decide whether the node runs, and what each must be."""
-    path = [*above, node]
-    for outer, inner in pairwise(path):
-        if not isinstance(outer, nodes.If):
+def _demanded(before: Sequence[nodes.Node], test: nodes.Node, role: str, targets: set[str]) -> Iterator[bool]:
+    """What a test must be for a role, by what has not raised: `{% if (role == 'user') != (index is even) %}`."""
+    for statement in before:
+        found = statement.test if isinstance(statement, nodes.If) and _raises(statement) else None
+        if not isinstance(found, nodes.Compare) or [each.op for each in found.ops] != ["ne"]:
             continue
-        if any(inner is each for each in outer.body):
-            yield outer.test, True
-            continue
-        yield outer.test, False
-        arms = outer.elif_
-        before = [each for each in arms if each is not inner]
-        if any(inner is each for each in arms):
-            before = arms[: next(at for at, each in enumerate(arms) if each is inner)]
-        for each in before:
-            yield each.test, False
+        sides = (found.expr, found.ops[0].expr)
+        for one, other in (sides, sides[::-1]):
+            held = truth(one, role, targets)
+            if other == test and held is not None:
+                yield held
 
 
-def _before(node: nodes.Node, above: Sequence[nodes.Node]) -> Iterator[nodes.Node]:
-    """The statements of the same loop that have run when the node does."""
-    path = [*above, node]
-    for outer, inner in pairwise(path):
-        for body in branches(outer):
-            at = next((at for at, each in enumerate(body) if each is inner), None)
-            yield from body[:at] if at is not None else []
+def _raises(statement: nodes.If) -> bool:
+    calls = [call for each in statement.body for call in each.find_all(nodes.Call)]
+    return any(isinstance(call.node, nodes.Name) and call.node.name == "raise_exception" for call in calls)
 
 
 def _jumps(statement: nodes.Node, role: str, targets: set[str], known: Known) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import nodes
 
 from templatefix.coverage.observe import Observer
-from templatefix.coverage.reach import tests_around
+from templatefix.coverage.paths import tests_around
 from templatefix.model import Message
 from templatefix.probes import MATRIX, Probe, Turn, asked_variables, read_schema, values_for, with_key
 from templatefix.syntax import Source
