@@ -8,6 +8,7 @@ from templatefix.fixing import fix
 from templatefix.judge.tracker import tracked
 from templatefix.model import Candidate, Template
 from templatefix.probes import MATRIX, PLACEHOLDERS, Probe
+from templatefix.render import Renderer
 from templatefix.syntax import parse, same_without_markers
 from templatefix.synthesis import candidates
 from tests.conftest import fixture
@@ -127,3 +128,19 @@ def test_candidates_are_the_same_program(name: str) -> None:
     proven = [each for each in found if each.method not in ("partition", "capture")]
     assert proven
     assert all(same_without_markers(source, parse(each.after)) for each in proven)
+
+
+@pytest.mark.parametrize("stop", ["</a>", "</a>\\n"])
+def test_what_no_probe_reaches_is_marked_behind_the_header_it_writes(stop: str) -> None:
+    source = (
+        "{%- for m in messages %}{%- if m.role == 'assistant' %}"
+        f"{{%- if m.content == 'never said' %}}{{{{- '<a>' + m.content + '{stop}' }}}}"
+        f"{{%- else %}}{{{{- '<a>' + m.content + '{stop}' }}}}{{%- endif %}}"
+        "{%- else %}{{- '<u>' + m.content + '</u>' }}{%- endif %}{%- endfor %}"
+        "{%- if add_generation_prompt %}{{- '<a>' }}{%- endif %}"
+    )
+    outcome = fix(Template.from_source(source))
+    assert outcome.status == "patched", outcome.reason
+    said = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "never said"}]
+    rendered = Renderer(outcome.after, PLACEHOLDERS).render(said)
+    assert "".join(span.of(rendered.text) for span in rendered.spans) == "never said</a>"

@@ -93,14 +93,25 @@ def _late_end(learned: Learned, turns: Sequence[_Turn]) -> str:
 
 
 def _behind(learned: Learned, turns: Sequence[_Turn]) -> str:
-    """What one output prints behind turns and nowhere else, always the same; empty if there is none."""
+    """What one output prints behind turns and nowhere else, always the same; empty if there is none.
+
+    Or if most turns end with more than what they say: then that closes them.
+    """
     ends = {(turn.probe, turn.end) for turn in turns if turn.owed}
+    if 2 * sum(_unclosed(learned, turn) for turn in turns if turn.owed) <= len(ends):
+        return ""
     found: dict[int, set[str]] = {}
     for at, traced in enumerate(learned.traces):
         for piece in traced.pieces:
             text = piece.span.of(traced.text).rstrip()
             found.setdefault(piece.leaf, set()).add(text if (at, piece.span.start) in ends else "")
     return next((texts.pop() for texts in found.values() if len(texts) == 1 and "" not in texts), "")
+
+
+def _unclosed(learned: Learned, turn: _Turn) -> bool:
+    said = learned.traces[turn.probe].text[turn.start : turn.end].rstrip()
+    texts = learned.probes[turn.probe].turns[turn.index].texts
+    return not texts or said.endswith(texts)
 
 
 def _lengthened(turn: _Turn, text: str, end: str) -> _Turn:

@@ -51,8 +51,12 @@ def headers_in(seen: Iterable[Leaf]) -> set[str]:
     return {each for each in before if each.strip()}
 
 
-def owed_within(source: Source, output: nodes.Output, headers: Collection[str]) -> tuple[Cut, Cut] | None:
+def owed_within(
+    source: Source, output: nodes.Output, headers: Collection[str]
+) -> tuple[Cut, Cut | None] | None:
     """Return where owed text starts and ends in an output that begins with a header and prints more.
+
+    The second is `None` where it ends with the output.
 
     Args:
         source (`Source`): The template.
@@ -72,8 +76,7 @@ def owed_within(source: Source, output: nodes.Output, headers: Collection[str]) 
     start = Cut(0, len(header)) if first and len(header) < len(first) else Cut(1, 0)
     closing = last.rstrip() if last else ""
     trailing = bool(last) and len(closing) < len(last or "")
-    end = Cut(len(found) - 1, len(closing)) if closing and trailing else Cut(len(found), 0)
-    return start, end
+    return start, Cut(len(found) - 1, len(closing)) if closing and trailing else None
 
 
 def _text(node: nodes.Node) -> str | None:
