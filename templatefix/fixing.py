@@ -125,7 +125,7 @@ def _patched(
         after = Newlines.of(plain).apply(candidate.edits)
         if marked is not None and not same_without_markers(marked, source):
             verdict = replace(verdict, proven=False)
-        if candidate.method == Allowance.CAPTURE_ALL:
+        if candidate.method == "capture-all":
             verdict = replace(verdict, notes=(*verdict.notes, _TYPED))
         return Outcome(
             template,
