@@ -73,6 +73,7 @@ def _for_output(observer: Observer, output: nodes.Output) -> Iterator[Probe]:
     nothing: tuple[Any, ...] = ("", [], None)
     changes += [partial(_with, key=key, value=value) for key in keys for value in nothing]
     changes += [partial(_worded, word=word) for word in dict.fromkeys(words)]
+    changes.append(_begun)
     flagged = product(bases, [_same], options)  # a variable's value alone, before any more is changed
     for base, change, option in (*flagged, *product(bases, changes, [{}, *options])):
         probe = change(base)
@@ -84,6 +85,14 @@ def _for_output(observer: Observer, output: nodes.Output) -> Iterator[Probe]:
 
 def _same(base: Probe) -> Probe:
     return base
+
+
+def _begun(base: Probe) -> Probe:
+    """The assistant opens the conversation."""
+    if base.turns[1].role != "assistant":
+        return base
+    name = f"{base.name}, assistant first"
+    return replace(base, name=name, messages=base.messages[1:], turns=base.turns[1:])
 
 
 def _with(base: Probe, key: str, value: Any) -> Probe:

@@ -69,7 +69,6 @@ def _tools() -> Iterator[Probe]:
     more = [say("user", 8), answer(9)]
     looking = "Looking."
     yield probe("tools offered", *dialogue(2, system=True), **_TOOL)
-    yield probe("tools offered, assistant first", answer(1), *more, **_TOOL)
     for as_json, content, reasoning in product((False, True), ("", None, looking), (False, True)):
         name = _called("tool call", as_json, content, reasoning)
         call = calls(1, content=content, as_json=as_json, reasoning=reasoning)
