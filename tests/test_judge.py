@@ -221,3 +221,9 @@ def test_what_is_printed_unasked_is_no_generation_prompt(span: str, unasked: str
     messages = [{"role": turn.role, "content": turn.texts[0]} for turn in turns]
     rendered = Rendered(text, (Span(start, start + len(span)),))
     assert prompt_unmarked(Probe("probe", messages, turns), rendered, unasked).outcome == outcome
+
+
+def test_tools_are_offered_where_the_assistant_opens() -> None:
+    offered = "    {%- if loop.first and tools %}{{- '<tools>' }}{%- endif %}\n"
+    source = RIGHT.replace("    {%- if message.role", f"{offered}    {{%- if message.role")
+    assert judge(source).outcome == "holds"

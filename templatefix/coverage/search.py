@@ -76,6 +76,7 @@ def _for_output(observer: Observer, output: nodes.Output) -> Iterator[Probe]:
     nothing: tuple[Any, ...] = ("", [], None)
     changes += [partial(_with, key=key, value=value) for key in keys for value in nothing]
     changes += [partial(_worded, word=word) for word in dict.fromkeys(words)]
+    changes.append(_begun)
     # A variable's value alone, then each change alone, before the two go together.
     nothing_more: list[dict[str, Any]] = [{}]
     flagged, changed = product([_same], options, bases), product(changes, nothing_more, bases)
@@ -107,6 +108,14 @@ def _behind(source: Source, atoms: list[nodes.Node]) -> list[nodes.Node]:
 
 def _same(base: Probe) -> Probe:
     return base
+
+
+def _begun(base: Probe) -> Probe:
+    """The assistant opens the conversation."""
+    if base.turns[1].role != "assistant":
+        return base
+    name = f"{base.name}, assistant first"
+    return replace(base, name=name, messages=base.messages[1:], turns=base.turns[1:])
 
 
 def _with(base: Probe, key: str, value: Any) -> Probe:
