@@ -20,33 +20,19 @@ def marked(source: str) -> bool:
 
 TRL = {name: source for name, source in corpus().items() if name.startswith("trl/")}
 ORIGINALS = sorted(name for name, source in TRL.items() if not marked(source))
-# What today's patcher refuses; a name leaves this set when it learns the shape, and none may come in.
-REFUSED = {
-    "trl/diffusion_gemma",
-    "trl/gemma4",
-    "trl/glm4moe",  # no text of its own ends a turn
-    "trl/gemma4_v3",
-    "trl/gemma4_v4",
-    "trl/gemma4_v5",
-}
 
 
 def test_there_are_38_unmarked_originals() -> None:
     assert len(ORIGINALS) == 38
-    assert set(ORIGINALS) > REFUSED
 
 
 @pytest.mark.parametrize("name", ORIGINALS)
 def test_trl_original(name: str) -> None:
     outcome = fix(Template.from_source(TRL[name]))
-    assert outcome.status == ("refused" if name in REFUSED else "patched"), outcome.reason
-    if outcome.status == "refused":
-        assert outcome.reason
-        assert outcome.after == outcome.before
-    else:
-        assert outcome.verdict.outcome == "holds"
-        assert fix(Template.from_source(outcome.after)).status == "correct"
-        assert templatefix.strip(Template.from_source(outcome.after))
+    assert outcome.status == "patched", outcome.reason
+    assert outcome.verdict.outcome == "holds"
+    assert fix(Template.from_source(outcome.after)).status == "correct"
+    assert templatefix.strip(Template.from_source(outcome.after))
 
 
 MASKED = {

@@ -119,7 +119,9 @@ class _Reader:
         for call in self.tree.find_all(nodes.Call):
             macro = macros.get(call.node.name) if isinstance(call.node, nodes.Name) else None
             for parameter, given in zip(macro.args, call.args, strict=False) if macro else ():
-                self._learn(parameter, self.resolve(given))
+                # What is deeper goes to macros that write values of any form.
+                whole = {path for path in self.resolve(given) if len(path) == 1 and path != ("content",)}
+                self._learn(parameter, whole)
 
     def _learn(self, target: nodes.Node, found: set[Path]) -> None:
         short = {path for path in found if len(path) < 8}
