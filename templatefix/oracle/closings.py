@@ -51,6 +51,7 @@ class Closings:
         closings, extras = {closing for _, closing in found}, {extra for extra, _ in found if extra}
         terminator = closings.pop() if len(closings) == 1 else ""
         extras = extras if terminator else set()
+        found_leads = leads.learn(views, headers)
         calls = {text for view in views for text in _of_calls(view)}
         tails = [tail(view, turn) or "" for view in views for turn in view.probe.assistant]
         before = [each for view in views for role in ("user", "assistant") for each in windows(view, role)]
@@ -58,14 +59,16 @@ class Closings:
         results = frozenset(token for view in views for token in _before_results(view) if token not in ends)
         after = {pair for view in views for pair in _after_answers(view)}
         tokens = {token for _, token in after}
-        # What begins the text after an answer, whoever speaks next, closes the answer: it is no role's header.
+        # What begins the text after an answer, whoever speaks next, closes the answer, unless it opens messages.
         common = tokens.pop() if len(tokens) == 1 and len(after) > 1 else ""
+        openings = [leads.opening(view) for view in views] + [found_leads.get("assistant", "")]
+        common = "" if common and any(each.lstrip().startswith(common) for each in openings) else common
         return cls(
             _longest_first(extras),
             terminator,
             _longest_first(shared),
             _longest_first(calls),
-            leads.learn(views, headers),
+            found_leads,
             results,
             common,
             leads.before_questions(views, (terminator, common, *shared)),

@@ -26,12 +26,22 @@ def learn(views: Sequence[View], headers: Headers) -> dict[str, str]:
         opening["assistant"] = set(headers.texts[:1])
     # Without a word in it, it does not tell where the text before it ends.
     once = {role: lead for role, (lead, *more) in opening.items() if lead.strip() and not more}
-    found = {**_always(views), **once}
+    found = {**once, **_always(views)}
     found |= _likened(found, views)
     own = found.get("assistant", "").rstrip()
     if header := next((each for each in headers.texts if own and each.rstrip().endswith(own)), ""):
         found["assistant"] = header[header.rindex(own) :]
     return found
+
+
+def opening(view: View) -> str:
+    """Return what a conversation begins with, but for what begins all of them.
+
+    Args:
+        view (`View`): A probe.
+    """
+    begun = (view.full or "").removeprefix(view.upto(0, False) or "")
+    return begun.removeprefix(str(view.renderer.variables.get("bos_token") or ""))
 
 
 def before_questions(views: Sequence[View], closings: Sequence[str]) -> str:
@@ -70,10 +80,10 @@ def _openings(view: View) -> Iterator[tuple[str, str]]:
     place = view.located(full)[0] if full else None
     plain = view.probe.turns[0].role != "assistant" and (view.plain(0) or view.plain(0, parts=True))
     if full and place and plain and not view.probe.tools and not view.probe.options:
-        lead = full[: place[0]].removesuffix(view.padding(0)).removeprefix(view.upto(0, False) or "")
+        lead = opening(view)[: place[0] - len(full)].removesuffix(view.padding(0))
         if any(text in lead for turn in view.probe.turns for text in turn.texts):
             return  # a later message is printed before it
-        yield view.probe.turns[0].role, lead.removeprefix(str(view.renderer.variables.get("bos_token") or ""))
+        yield view.probe.turns[0].role, lead
 
 
 def _always(views: Sequence[View]) -> dict[str, str]:
@@ -87,7 +97,8 @@ def _always(views: Sequence[View]) -> dict[str, str]:
         first = any(view.probe.turns[0].role == role and any(windows(view, role)) for view in views)
         lead = commonprefix([window[::-1] for window in before])[::-1].strip() if first else ""  # noqa: RUF071
         tokens = bracketed(lead)
-        if len(tokens) == 1 or (lead and not tokens and role in lead.lower()):
+        whole = all(window.rstrip().removesuffix(lead)[-1:].strip() == "" for window in before)
+        if len(tokens) == 1 or (lead and not tokens and whole and role in lead.lower()):
             found[role] = lead
     return found
 

@@ -120,7 +120,9 @@ class _Reader:
             macro = macros.get(call.node.name) if isinstance(call.node, nodes.Name) else None
             for parameter, given in zip(macro.args, call.args, strict=False) if macro else ():
                 # What is deeper goes to macros that write values of any form.
-                whole = {path for path in self.resolve(given) if len(path) == 1 and path != ("content",)}
+                whole: set[Path] = {
+                    path for path in self.resolve(given) if len(path) == 1 and path != ("content",)
+                }
                 self._learn(parameter, whole)
 
     def _learn(self, target: nodes.Node, found: set[Path]) -> None:
