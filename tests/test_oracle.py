@@ -170,6 +170,28 @@ def test_a_message_that_prints_nothing_still_lets_the_turn_before_it_be_closed()
     assert owed(source, "tool call with content, then the tool") == [" Looking.<eos>"]
 
 
+ASKED = "{% if add_generation_prompt %}{{ '<|from|>assistant\n' }}{% endif %}"
+UNCLOSED = "{% for m in messages %}{{ '<|from|>' + m.role + '\n' + m.content }}{% endfor %}" + ASKED
+APPENDED = (
+    "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}{{ '<|user|>' + m.content + '<|end|><|bot|>' }}"
+    "{% elif m.role == 'assistant' %}{{ m.content + ('' if loop.last else '<|end|>') }}{% endif %}{% endfor %}"
+)
+DEFAULT = "{% if messages[0].role != 'system' %}{{ '<|from|>system\nHelp.' }}{% endif %}" + UNCLOSED
+
+
+@pytest.mark.parametrize(
+    ("source", "probe", "texts"),
+    [
+        (UNCLOSED, "two turns", [A1, A2]),  # what begins each message ends none
+        (DEFAULT, "two turns", [A1, A2]),
+        (DEFAULT, "a role of its own", [A1, "Tamsin9 spoke of tnatsissa9 today."]),
+        (APPENDED, "two turns", [f"{A1}<|end|>", A2]),  # leads share the second half of the token before them
+    ],
+)
+def test_what_begins_the_next_message_ends_no_turn(source: str, probe: str, texts: list[str]) -> None:
+    assert owed(source, probe) == texts
+
+
 def test_media_of_the_next_message_close_no_turn() -> None:
     source = NEXT_ROLE_STOPS.replace("'\\n' + m.content }}", "'\\n' + m.content[-1].text }}")
     assert owed(source, "parts with media")[0] == f"{THINK}\n{A1}"

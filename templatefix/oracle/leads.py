@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from os.path import commonprefix
 
 from templatefix.oracle.headers import Headers
-from templatefix.oracle.views import View, bracketed
+from templatefix.oracle.views import View, bracketed, whole_after
 
 
 def learn(views: Sequence[View], headers: Headers) -> dict[str, str]:
@@ -51,11 +51,21 @@ def before_questions(views: Sequence[View], closings: Sequence[str]) -> str:
         views (`Sequence[View]`): The probes of one template.
         closings (`Sequence[str]`): What closes turns.
     """
-    before = [window[::-1] for view in views if not view.probe.tools for window in windows(view, "user")]
-    text = commonprefix(before)[::-1].strip() if before else ""  # noqa: RUF071 - of characters
+    text = _shared_end([each for view in views if not view.probe.tools for each in windows(view, "user")])
     for closing in filter(str.strip, closings):
         text = text.rpartition(closing.strip())[2].strip()
     return text if bracketed(text) or "user" in text.lower() else ""
+
+
+def _shared_end(texts: Sequence[str]) -> str:
+    """What texts end with in common, from where a token or a word begins in all of them."""
+    texts = [text.rstrip() for text in texts]
+    length = len(commonprefix([text[::-1] for text in texts]))  # noqa: RUF071 - of characters
+    while (
+        length and (less := min(len(text) - whole_after(text, len(text) - length) for text in texts)) < length
+    ):
+        length = less
+    return texts[0][len(texts[0]) - length :].strip() if texts else ""
 
 
 def windows(view: View, role: str) -> Iterator[str]:
@@ -95,7 +105,7 @@ def _always(views: Sequence[View]) -> dict[str, str]:
     for role in {turn.role for view in views for turn in view.probe.turns} - {"assistant"}:
         before = [window for view in views if not view.probe.tools for window in windows(view, role)]
         first = any(view.probe.turns[0].role == role and any(windows(view, role)) for view in views)
-        lead = commonprefix([window[::-1] for window in before])[::-1].strip() if first else ""  # noqa: RUF071
+        lead = _shared_end(before) if first else ""
         tokens = bracketed(lead)
         whole = all(window.rstrip().removesuffix(lead)[-1:].strip() == "" for window in before)
         if len(tokens) == 1 or (lead and not tokens and whole and role in lead.lower()):

@@ -38,7 +38,9 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds 
     opening = openings(view, turn)
     if opening is None:
         return "the text before this turn changes when the turn is added"
-    starts = _starts(full, opening, headers, view.located(full)[turn], answered(view, turn))
+    starts = _again(view, turn, full, opening, closings) or _starts(
+        full, opening, headers, view.located(full)[turn], answered(view, turn)
+    )
     if not starts:
         return "the generation prompt is no beginning of this turn"
     bare = closings.bare(alone).rstrip()
@@ -56,6 +58,15 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds 
             return "nothing closes this turn where it is the last one, nor surely where another follows"
         end = place[1] + len(closing)
     return Bounds(starts, ends(full, end, max(starts), place), opening.base)
+
+
+def _again(view: View, turn: int, full: str, opening: Opening, closings: Closings) -> frozenset[int]:
+    """Where a turn starts that follows an answer: behind what the assistant's messages begin with, if it is there."""
+    place, lead = view.located(full)[turn], closings.leads.get("assistant", "")
+    if not answered(view, turn) or not place or not lead:
+        return frozenset()
+    window = full[opening.base : place[0]]
+    return frozenset([opening.base + window.index(lead) + len(lead)] if window.count(lead) == 1 else [])
 
 
 def _starts(
