@@ -99,8 +99,10 @@ def _openings(view: View) -> Iterator[tuple[str, str]]:
 def _always(views: Sequence[View]) -> dict[str, str]:
     """What stands before every plain text of a role, where no other text is before it too.
 
-    With more than one bracketed token in it, it may begin with the end of the turn before.
+    With more than one bracketed token in it, it may begin with the end of the turn before, unless conversations
+    begin with the first of them.
     """
+    begun = {first for view in views for first in bracketed(opening(view))[:1]}
     found: dict[str, str] = {}
     for role in {turn.role for view in views for turn in view.probe.turns} - {"assistant"}:
         before = [window for view in views if not view.probe.tools for window in windows(view, role)]
@@ -108,7 +110,11 @@ def _always(views: Sequence[View]) -> dict[str, str]:
         lead = _shared_end(before) if first else ""
         tokens = bracketed(lead)
         whole = all(window.rstrip().removesuffix(lead)[-1:].strip() == "" for window in before)
-        if len(tokens) == 1 or (lead and not tokens and whole and role in lead.lower()):
+        if (
+            len(tokens) == 1
+            or set(tokens[:1]) & begun
+            or (lead and not tokens and whole and role in lead.lower())
+        ):
             found[role] = lead
     return found
 
