@@ -46,6 +46,12 @@ def ended(words: list[str]) -> int:
 KNOWN = {registry.digest(source): source for source in corpus().values()}
 SEEN = [(patch, sha) for patch in registry.load() for sha in patch.seen]
 TESTED_ONLY = {
+    "functiongemma",
+    "gemma4",
+    "gemma4-interleaved",
+    "gemma4-v2",
+    "gemma4-v3",
+    "gemma4-v5",
     "command-r7b",
     "gpt-oss",
     "hermes-4",

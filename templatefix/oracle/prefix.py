@@ -38,7 +38,7 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds 
     opening = openings(view, turn)
     if opening is None:
         return "the text before this turn changes when the turn is added"
-    starts = _again(view, turn, full, opening, closings) or _starts(
+    starts = _again(view, turn, full, opening, headers, closings) or _starts(
         full, opening, headers, view.located(full)[turn], answered(view, turn)
     )
     if not starts:
@@ -60,13 +60,16 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds 
     return Bounds(starts, ends(full, end, max(starts), place), opening.base)
 
 
-def _again(view: View, turn: int, full: str, opening: Opening, closings: Closings) -> frozenset[int]:
+def _again(
+    view: View, turn: int, full: str, opening: Opening, headers: Headers, closings: Closings
+) -> frozenset[int]:
     """Where a turn starts that follows an answer: behind what the assistant's messages begin with, if it is there."""
     place, lead = view.located(full)[turn], closings.leads.get("assistant", "")
-    if not answered(view, turn) or not place or not lead:
+    if not answered(view, turn) or not place or not lead or full.count(lead, opening.base, place[0]) != 1:
         return frozenset()
-    window = full[opening.base : place[0]]
-    return frozenset([opening.base + window.index(lead) + len(lead)] if window.count(lead) == 1 else [])
+    at = full.index(lead, opening.base)
+    heads = [lead, *(each[each.index(lead) :] for each in headers.texts if lead in each)]
+    return frozenset(at + len(each) for each in heads if full.startswith(each, at))
 
 
 def _starts(
