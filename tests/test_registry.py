@@ -45,6 +45,8 @@ def ended(words: list[str]) -> int:
 
 KNOWN = {registry.digest(source): source for source in corpus().values()}
 SEEN = [(patch, sha) for patch in registry.load() for sha in patch.seen]
+NOT_STRIPPED = {"functiongemma"}
+"""A name that a marker of theirs encloses is used again, for something else, behind it; `strip` refuses."""
 TESTED_ONLY = {
     "functiongemma",
     "gemma4",
@@ -98,7 +100,8 @@ def test_every_hash_is_of_a_template_that_the_patch_fits(patch: Patch) -> None:
         source = parse_template(KNOWN[sha])  # of a template of the test packages, or nobody could review it
         after = parse_template(patch.candidate(source.text).after)
         assert same_without_markers(source, after) == (patch.family not in TESTED_ONLY)
-        assert "generation %}" not in strip(Template.from_source(after.text))
+        if patch.family not in NOT_STRIPPED:
+            assert "generation %}" not in strip(Template.from_source(after.text))
 
 
 def test_no_two_families_claim_one_template() -> None:
