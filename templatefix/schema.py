@@ -25,7 +25,8 @@ def template(value: Template) -> dict[str, Any]:
     """One template's place, without its text."""
     return {
         "name": value.name,
-        "path": value.origin.path,
+        "path": value.origin.place,
+        "commit": value.origin.hub.sha if value.origin.hub else None,
         "pointer": value.origin.pointer,
         "effective": value.effective,
         "characters": len(value.source),
@@ -40,7 +41,7 @@ def finding(value: Finding) -> dict[str, Any]:
         "severity": value.severity.value,
         "message": value.message,
         "cure": value.cure,
-        "path": value.template.origin.path,
+        "path": value.template.origin.place,
         "pointer": value.template.origin.pointer,
         "template": value.template.name,
         "line": value.line,

@@ -19,7 +19,7 @@ FLOORS = (
     ("judge", "synthesis"),
     ("rules",),
     ("diagnosis", "stripping"),
-    ("fixing",),
+    ("fixing", "hub"),
     ("sources", "contributing"),
     ("api", "demo", "report"),
     ("cli", "__main__"),

@@ -299,12 +299,6 @@ BAD: dict[str, tuple[Prepare, str, str, str]] = {
         "does not parse",
         "correct the file",
     ),
-    "Hub id": (
-        lambda _: "Qwen/Qwen2.5-0.5B",
-        "Qwen/Qwen2.5-0.5B",
-        "not read yet",
-        "hf download Qwen/Qwen2.5-0.5B --include '*.json' --include '*.jinja' --local-dir DIR",
-    ),
     "not a Hub id": (
         lambda _: "model/chat_template.jinja",
         "model/",

@@ -8,7 +8,7 @@ import typer
 
 from templatefix import api, schema
 from templatefix.cli.exits import Exit, of_outcomes
-from templatefix.cli.options import AsFormat, ExitZero, Format, Quiet, Targets, color, ended
+from templatefix.cli.options import AsFormat, ExitZero, Format, Quiet, Targets, color, ended, read
 from templatefix.errors import UsageError
 from templatefix.model import Policy, Template, Verdict
 
@@ -59,9 +59,9 @@ def command(
     """Render masks as transformers does, and judge them claim by claim."""
     if original is not None and len(targets) != 1:
         raise UsageError("--original goes with one target", cure="verify one target at a time.")
-    before = api.main(api.read(original)) if original is not None else None
+    before = api.main(read(original, quiet)) if original is not None else None
     loaded, probe = _load(tokenizer, conversation)
-    templates = [each for target in targets for each in api.read(target) if each.effective]
+    templates = [each for target in targets for each in read(target, quiet) if each.effective]
     if before is not None:
         templates = [api.main(tuple(templates))]
     policy = Policy(header, prefill, whitespace)

@@ -4,7 +4,7 @@ from templatefix.model.findings import Finding, Fix, Report, Safety, Severity
 from templatefix.model.methods import Allowance, Method
 from templatefix.model.outcomes import DECLARED_CHANGE, Candidate, Change, Outcome, Status, Variant
 from templatefix.model.refusals import Attempt, Refusal, RefusalKind
-from templatefix.model.templates import Conversation, Message, Origin, Rendered, Template
+from templatefix.model.templates import Conversation, HubFile, Message, Origin, Rendered, Template
 from templatefix.model.text import Edit, Span, unified_diff
 from templatefix.model.verdicts import DEFAULT_POLICY, Check, Claim, Coverage, Note, Policy, Tri, Verdict
 
@@ -22,6 +22,7 @@ __all__ = [
     "Edit",
     "Finding",
     "Fix",
+    "HubFile",
     "Message",
     "Method",
     "Note",

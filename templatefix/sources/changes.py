@@ -52,7 +52,7 @@ def prepare(changes: Sequence[Change]) -> tuple[FileChange, ...]:
                 where=template.label,
                 cure="write it to a new file with `-o OUT`, or set the tokenizer's `chat_template` yourself.",
             )
-        _, places = files.setdefault(Path(os.path.realpath(origin.path)), (origin.path, {}))
+        _, places = files.setdefault(Path(os.path.realpath(origin.path)), (origin.place, {}))
         same = places.setdefault(origin.pointer, (template, text))[1] == text
         if not same or ("" in places and len(places) > 1):
             raise UsageError("two different texts are given for one place", where=str(origin))

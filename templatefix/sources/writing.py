@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from templatefix.errors import UsageError, WriteError
+from templatefix.hub import hub_id
 from templatefix.sources.atomic import failed, replace_all, stage, sync_folder
 from templatefix.sources.changes import Change, FileChange, encode, prepare
 from templatefix.sources.files import STDIN, read_bytes
@@ -35,6 +36,13 @@ def write_back(changes: Sequence[Change]) -> tuple[Path, ...]:
         WriteError: A file changed on disk since it was read, lies in the cache of the Hub, or could not be
             written.
     """
+    for template, _ in changes:
+        if template.origin.hub is not None:
+            raise WriteError(
+                "a model on the Hub is not changed in place",
+                where=template.origin.place,
+                cure="write a copy with `-o DIR`, or open a pull request with `templatefix push`.",
+            )
     files = [file for file in prepare(changes) if file.before != file.after]
     for file in files:
         _require_own(file)
@@ -51,8 +59,9 @@ def write_to(
         out (`str` or `os.PathLike`): For a directory, the new directory: it gets the files of the top level
             and of `additional_chat_templates/`. Else a file, or a directory (one that exists, or a name that
             ends with a slash) to put a file of the target's name in.
-        target (`str`, `os.PathLike`, `Template` or tokenizer): What was read. If it is no path, `out` gets
-            the text of its one template.
+        target (`str`, `os.PathLike`, `Template` or tokenizer): What was read. Of a model on the Hub, `out` gets
+            all that a tokenizer or processor is loaded from. If it is neither that nor a path, `out` gets the text
+            of its one template.
         changes (`Sequence[tuple[Template, str]]`): Its templates, and their new texts. Templates that are
             left out stay as they are; only a target that is no path needs its one.
         overwrite (`bool`, *optional*, defaults to `False`): Whether an existing file may be replaced.
@@ -61,6 +70,7 @@ def write_to(
         `Path`: The file or directory that was written.
 
     Raises:
+        HubError: The Hub was not reached, or refused.
         SourceError: The target is gone.
         UsageError: `out` does not fit the target, or `changes` do not belong to it.
         WriteError: `out` exists, the target changed since it was read, or writing failed.
@@ -69,10 +79,16 @@ def write_to(
     try:
         if target == STDIN or not isinstance(target, str | os.PathLike):
             return _write_text(place, changes, overwrite)
-        source = Path(os.path.realpath(target))
         files = {file.path: file for file in prepare(changes)}
+        if hub_id(target) is not None:
+            return _write_model(place, changes, files)
+        source = Path(os.path.realpath(target))
         if source.is_dir():
-            return _write_folder(place, source, files)
+            parts = [source, source / Place.ADDITIONAL.value]
+            found = [
+                each for part in parts if part.is_dir() for each in sorted(part.iterdir()) if each.is_file()
+            ]
+            return _write_folder(place, source, found, files)
         data = files.pop(source).after if source in files else read_bytes(str(source))
         _require_none_left(files)
         return _write_file(_file_in(place, Path(target).name), data, source, overwrite)
@@ -112,7 +128,18 @@ def _write_file(out: Path, data: bytes, source: Path | None, overwrite: bool) ->
     return out
 
 
-def _write_folder(place: str, source: Path, files: Mapping[Path, FileChange]) -> Path:
+def _write_model(place: str, changes: Sequence[Change], files: Mapping[Path, FileChange]) -> Path:
+    from templatefix.sources.hub import download
+
+    file = next((template.origin.hub for template, _ in changes if template.origin.hub), None)
+    if file is None:
+        raise UsageError("pass at least one template of the model: it names the commit", where=place)
+    folder, names = download(file)
+    source = Path(folder)
+    return _write_folder(place, source, [source / name for name in names], files)
+
+
+def _write_folder(place: str, source: Path, found: Sequence[Path], files: Mapping[Path, FileChange]) -> Path:
     out = Path(os.path.realpath(place))
     if out == source or source in out.parents:
         raise UsageError(
@@ -120,8 +147,6 @@ def _write_folder(place: str, source: Path, files: Mapping[Path, FileChange]) ->
         )
     if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
         raise _exists(place, "name a directory that does not exist yet, or an empty one.")
-    parts = [source, source / Place.ADDITIONAL.value]
-    found = [file for part in parts if part.is_dir() for file in sorted(part.iterdir()) if file.is_file()]
     reached = {Path(os.path.realpath(file)) for file in found}
     _require_none_left({path: file for path, file in files.items() if path not in reached})
     out.parent.mkdir(parents=True, exist_ok=True)
