@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from templatefix.model import Attempt, Check, Finding, Outcome, Refusal, Report, Template, Verdict
+from templatefix.model import Attempt, Check, Engine, Finding, Outcome, Refusal, Report, Template, Verdict
 
 SCHEMA_VERSION = 1
 
@@ -26,7 +27,7 @@ def template(value: Template) -> dict[str, Any]:
     return {
         "name": value.name,
         "path": value.origin.place,
-        "commit": value.origin.hub.sha if value.origin.hub else None,
+        "commit": value.origin.hub.sha if value.origin.hub else "",
         "pointer": value.origin.pointer,
         "effective": value.effective,
         "characters": len(value.source),
@@ -107,13 +108,24 @@ def attempt(value: Attempt) -> dict[str, Any]:
     }
 
 
-def verdicts(values: list[tuple[Template, Verdict]]) -> dict[str, Any]:
-    """The form of `templatefix verify --format json`."""
+def engine(value: Engine) -> dict[str, Any]:
+    """What one engine of inference stacks makes of a template."""
     return {
-        "schema_version": SCHEMA_VERSION,
-        "kind": "verify",
-        "templates": [{**template(each), **verdict(judged)} for each, judged in values],
+        "name": value.name,
+        "outcome": value.outcome,
+        "detail": value.detail,
+        "rejects_markers": value.by_marker,
     }
+
+
+def verdicts(
+    values: list[tuple[Template, Verdict]], engines: Sequence[Sequence[Engine]] = ()
+) -> dict[str, Any]:
+    """The form of `templatefix verify --format json`; with `--inference` each template has `inference` too."""
+    shown = [{**template(each), **verdict(judged)} for each, judged in values]
+    for one, found in zip(shown, engines, strict=False):
+        one["inference"] = [engine(each) for each in found]
+    return {"schema_version": SCHEMA_VERSION, "kind": "verify", "templates": shown}
 
 
 def outcomes(values: list[Outcome]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from templatefix import api, schema
 from templatefix.cli.exits import Exit, of_outcomes
 from templatefix.cli.options import AsFormat, ExitZero, Format, Quiet, Targets, color, ended, read
 from templatefix.errors import UsageError
+from templatefix.inference import engines, lines, notes
 from templatefix.model import Policy, Template, Verdict
 
 if TYPE_CHECKING:
@@ -43,6 +44,13 @@ Whitespace = Annotated[
     typer.Option(help="Whether whitespace after the end of turn may be trained."),
 ]
 
+Inference = Annotated[
+    bool,
+    typer.Option(
+        "--inference", help="Say which engines of inference stacks, of those installed, reject the template."
+    ),
+]
+
 
 def command(
     targets: Targets,
@@ -52,6 +60,7 @@ def command(
     header: Header = "excluded",
     prefill: Prefill = "either",
     whitespace: Whitespace = "excluded",
+    inference: Inference = False,
     form: AsFormat = Format.TEXT,
     quiet: Quiet = False,
     exit_zero: ExitZero = False,
@@ -69,13 +78,19 @@ def command(
         (each, api.verify_template(each, before, tokenizer=loaded, probe=probe, policy=policy))
         for each in templates
     ]
+    checked = [engines(each) for each in templates] if inference else []
     if form is Format.JSON:
         from templatefix.report import json_
 
-        print(json_.dump(schema.verdicts(judged)), end="")
+        print(json_.dump(schema.verdicts(judged, checked)), end="")
     else:
         print("\n".join(_text(each, verdict, probe, loaded, quiet) for each, verdict in judged), end="")
-    return ended(of_outcomes([verdict.outcome for _, verdict in judged]), exit_zero)
+        for each, found in zip(templates, checked, strict=False):
+            print(f"\n{each.label}: inference")
+            print("\n".join(f"  {line}" for line in (*lines(found), *notes(found))))
+    rejected = any(engine.by_marker for found in checked for engine in found)
+    code = of_outcomes([verdict.outcome for _, verdict in judged])
+    return ended(Exit.FOUND if rejected and code is Exit.FINE else code, exit_zero)
 
 
 def _load(tokenizer: str | None, conversation: str | None) -> tuple[Any, Probe | None]:

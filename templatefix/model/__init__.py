@@ -1,5 +1,6 @@
 """The values that pass between the floors: frozen, plain, free of I/O."""
 
+from templatefix.model.engines import Engine
 from templatefix.model.findings import Finding, Fix, Report, Safety, Severity
 from templatefix.model.methods import Allowance, Method
 from templatefix.model.outcomes import DECLARED_CHANGE, Candidate, Change, Outcome, Status, Variant
@@ -20,6 +21,7 @@ __all__ = [
     "Conversation",
     "Coverage",
     "Edit",
+    "Engine",
     "Finding",
     "Fix",
     "HubFile",
