@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from templatefix.model import Attempt, Check, Engine, Finding, Outcome, Refusal, Report, Template, Verdict
+from templatefix.model import (
+    Attempt,
+    Check,
+    Engine,
+    Finding,
+    Outcome,
+    Pushed,
+    Refusal,
+    Report,
+    Template,
+    Verdict,
+)
 
 SCHEMA_VERSION = 1
 
@@ -126,6 +137,40 @@ def verdicts(
     for one, found in zip(shown, engines, strict=False):
         one["inference"] = [engine(each) for each in found]
     return {"schema_version": SCHEMA_VERSION, "kind": "verify", "templates": shown}
+
+
+def pushed(value: Pushed) -> dict[str, Any]:
+    """The form of `templatefix push --format json`."""
+    plan = value.plan
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "push",
+        "action": plan.action,
+        "done": bool(value.sha),
+        "ok": value.ok,
+        "repository": plan.repo,
+        "revision": plan.revision,
+        "base": plan.base,
+        "user": plan.user,
+        "pull_request": plan.pull,
+        "reason": plan.reason,
+        "title": plan.title,
+        "diff": plan.diff(),
+        "templates": [
+            {
+                **template(each.template),
+                "how": each.how,
+                "risks": list(each.risks),
+                "reason": each.reason,
+                "verdict": verdict(each.verdict),
+            }
+            for each in plan.evidence
+        ],
+        "commit": value.sha,
+        "url": value.url,
+        "pushed_to": value.revision,
+        "read_back": [verdict.outcome for verdict in value.verdicts],
+    }
 
 
 def outcomes(values: list[Outcome]) -> dict[str, Any]:

@@ -136,6 +136,11 @@ def unreachable(error: BaseException) -> bool:
     return isinstance(error, errors.OfflineModeIsEnabled | httpx.ConnectError | httpx.TimeoutException)
 
 
+def not_logged_in(where: HubId) -> HubError:
+    """Return what to raise where a token is needed and there is none."""
+    return _problem(errors.LocalTokenNotFoundError(), where, commits=False)
+
+
 def _problem(error: BaseException, where: HubId, commits: bool) -> HubError:
     response = getattr(error, "response", None)
     status = response.status_code if response is not None else 0

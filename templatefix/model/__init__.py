@@ -4,6 +4,7 @@ from templatefix.model.engines import Engine
 from templatefix.model.findings import Finding, Fix, Report, Safety, Severity
 from templatefix.model.methods import Allowance, Method
 from templatefix.model.outcomes import DECLARED_CHANGE, Candidate, Change, Outcome, Status, Variant
+from templatefix.model.plans import Action, Evidence, Plan, Pushed, PushedFile
 from templatefix.model.refusals import Attempt, Refusal, RefusalKind
 from templatefix.model.templates import Conversation, HubFile, Message, Origin, Rendered, Template
 from templatefix.model.text import Edit, Span, unified_diff
@@ -12,6 +13,7 @@ from templatefix.model.verdicts import DEFAULT_POLICY, Check, Claim, Coverage, N
 __all__ = [
     "DECLARED_CHANGE",
     "DEFAULT_POLICY",
+    "Action",
     "Allowance",
     "Attempt",
     "Candidate",
@@ -22,6 +24,7 @@ __all__ = [
     "Coverage",
     "Edit",
     "Engine",
+    "Evidence",
     "Finding",
     "Fix",
     "HubFile",
@@ -30,7 +33,10 @@ __all__ = [
     "Note",
     "Origin",
     "Outcome",
+    "Plan",
     "Policy",
+    "Pushed",
+    "PushedFile",
     "Refusal",
     "RefusalKind",
     "Rendered",

@@ -49,7 +49,7 @@ def read_hub(target: HubId) -> tuple[Template, ...]:
         SourceError: There is no template, or a file is broken.
     """
     snapshot = resolve(target)
-    wanted = _matching(snapshot.files, _HOLDERS)
+    wanted = matching(snapshot.files, _HOLDERS)
     if not wanted:
         raise SourceError(
             "the model holds no file that a chat template could be in",
@@ -69,12 +69,11 @@ def read_hub(target: HubId) -> tuple[Template, ...]:
     return tuple(_placed(each, folder, snapshot) for each in found)
 
 
-def download(file: HubFile, patterns: Iterable[str] = _LOADABLE) -> tuple[str, tuple[str, ...]]:
+def download(file: HubFile) -> tuple[str, tuple[str, ...]]:
     """Bring all that a tokenizer or processor is loaded from into the cache.
 
     Args:
         file (`HubFile`): Any file of the model: it names the commit.
-        patterns (`Iterable[str]`): What the names have to match.
 
     Returns:
         `tuple[str, tuple[str, ...]]`: The folder, and the names of the files in it.
@@ -83,11 +82,12 @@ def download(file: HubFile, patterns: Iterable[str] = _LOADABLE) -> tuple[str, t
         HubError: The Hub was not reached, or refused.
     """
     snapshot = resolve(HubId(file.repo, file.sha))
-    names = _matching(snapshot.files, patterns)
+    names = matching(snapshot.files)
     return fetch(snapshot, names), names
 
 
-def _matching(files: Iterable[str], patterns: Iterable[str]) -> tuple[str, ...]:
+def matching(files: Iterable[str], patterns: Iterable[str] = _LOADABLE) -> tuple[str, ...]:
+    """Return those names of files that fit a pattern, at its own depth; by default what a tokenizer is loaded from."""
     wanted = tuple(patterns)
     return tuple(
         name

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from templatefix.errors import UsageError, WriteError
 from templatefix.hub import hub_id
+from templatefix.model import Template
 from templatefix.sources.atomic import failed, replace_all, stage, sync_folder
 from templatefix.sources.changes import Change, FileChange, encode, prepare
 from templatefix.sources.files import STDIN, read_bytes
@@ -129,14 +130,33 @@ def _write_file(out: Path, data: bytes, source: Path | None, overwrite: bool) ->
 
 
 def _write_model(place: str, changes: Sequence[Change], files: Mapping[Path, FileChange]) -> Path:
-    from templatefix.sources.hub import download
-
-    file = next((template.origin.hub for template, _ in changes if template.origin.hub), None)
-    if file is None:
+    template = next((template for template, _ in changes if template.origin.hub), None)
+    if template is None:
         raise UsageError("pass at least one template of the model: it names the commit", where=place)
-    folder, names = download(file)
+    folder, names = loadable("", template)
     source = Path(folder)
     return _write_folder(place, source, [source / name for name in names], files)
+
+
+def loadable(target: str, template: Template) -> tuple[str, tuple[str, ...]]:
+    """Return the folder and the names of all files that a tokenizer or processor is loaded from.
+
+    Args:
+        target (`str`): A directory, if `template` is not from the Hub.
+        template (`Template`): One of its templates; if it is from the Hub, it names the model and the commit.
+
+    Raises:
+        HubError: The Hub was not reached, or refused.
+        UsageError: The target is neither a directory nor a model.
+    """
+    from templatefix.sources.hub import download, matching
+
+    if template.origin.hub is not None:
+        return download(template.origin.hub)
+    if not os.path.isdir(target):
+        raise UsageError("a whole tokenizer is needed, and this is no directory", where=target)
+    inside = [os.path.relpath(file, target) for file in Path(target).rglob("*") if file.is_file()]
+    return target, matching(name.replace(os.sep, "/") for name in inside)
 
 
 def _write_folder(place: str, source: Path, found: Sequence[Path], files: Mapping[Path, FileChange]) -> Path:
