@@ -13,7 +13,7 @@ import templatefix
 from templatefix import api
 from templatefix.errors import HubError, UsageError
 from templatefix.model import Pushed
-from templatefix.shipping import pushing
+from templatefix.shipping import planning, pushing
 from tests.conftest import fixture
 from tests.hub import Fault, Hub, Repository
 from tests.hub.server import GUEST
@@ -117,7 +117,7 @@ def test_direct_needs_the_right_to_write(hub: Hub, repo: Repository, monkeypatch
 def test_a_moved_parent_is_refused(
     hub: Hub, repo: Repository, monkeypatch: pytest.MonkeyPatch, direct: bool
 ) -> None:
-    real = pushing.plan
+    real = planning.plan
 
     def slow(wish: object) -> object:
         made = real(wish)  # type: ignore[arg-type]
