@@ -48,8 +48,8 @@ def notes(found: tuple[Engine, ...]) -> tuple[str, ...]:
     if not objecting:
         return ()
     return (
-        f"{' and '.join(objecting)} as they come reject the generation tag, and so may inference stacks that render "
-        f"with them: {REJECTS}.",
+        f"The generation tag is rejected by plain {' and '.join(objecting)}, and so perhaps by inference stacks that "
+        f"render with them: {REJECTS}.",
         f"These accept it: {ACCEPTS}.",
         "Where such a stack serves the model, keep its template as it is and put the marked one into a file of its "
         "own for training: `--training-file chat_template_training.jinja`. `templatefix strip` takes markers out.",

@@ -36,6 +36,16 @@ class Evidence:
     risks: tuple[str, ...] = ()
     reason: str = ""
 
+    @property
+    def in_json(self) -> bool:
+        """Whether the template is one long line of a JSON file."""
+        return bool(self.template.origin.pointer)
+
+    def diff(self) -> str:
+        """A unified diff of the template's own text."""
+        label = self.template.label
+        return unified_diff(self.template.source, self.after, label, label)
+
 
 @dataclass(frozen=True, slots=True)
 class PushedFile:

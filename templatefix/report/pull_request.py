@@ -30,7 +30,7 @@ def table(evidence: Evidence) -> str:
 def _lines(plan: Plan) -> Iterator[str]:
     yield (
         "TRL's `assistant_only_loss=True` trains on what the chat template puts between `{% generation %}` and "
-        "`{% endgeneration %}`. Without these markers it trains on nothing."
+        "`{% endgeneration %}`, and without markers on nothing."
     )
     yield ""
     if plan.training_file:
@@ -42,7 +42,10 @@ def _lines(plan: Plan) -> Iterator[str]:
         names = ", ".join(f"`{file.name}`" for file in plan.files)
         declared = any(each.declared for each in plan.evidence)
         text = "changes as noted below" if declared else "stays the same"
-        yield f"This adds the markers to {names} and changes nothing else. What the template renders {text}."
+        does = (
+            "corrects" if any("endgeneration" in each.template.source for each in plan.evidence) else "adds"
+        )
+        yield f"This {does} the markers in {names} and changes nothing else. What the template renders {text}."
     for each in plan.evidence:
         yield from _evidence(each)
     if risks := dict.fromkeys(risk for each in plan.evidence for risk in each.risks):
@@ -57,6 +60,8 @@ def _evidence(evidence: Evidence) -> Iterator[str]:
     yield f"\n## Template `{evidence.template.name}`\n"
     yield f"Found by: {evidence.how}. Judged on {len(probes)} conversations ({verdict.policy}).\n"
     yield table(evidence)
+    if diff := evidence.diff():
+        yield f"\n{_FENCE}diff\n{diff}{_FENCE}"
     for note in verdict.notes:
         yield f"\nNote: {note.text}"
     if evidence.sample:

@@ -27,7 +27,9 @@ def write(result: Pushed) -> str:
     if plan.action in ("refuse", "nothing"):
         return ""
     shown = plan.diff() if plan.action != "create" else "".join(_file(plan))
-    parts = [shown, *(f"\n{write_verdict(each.template, each.verdict)}" for each in plan.evidence)]
+    # what a JSON file's one long line holds is for nobody to read
+    texts = [f"\n{each.diff()}" for each in plan.evidence if each.in_json and not plan.training_file]
+    parts = [shown, *texts, *(f"\n{write_verdict(each.template, each.verdict)}" for each in plan.evidence)]
     if risks := dict.fromkeys(risk for each in plan.evidence for risk in each.risks):
         parts.append("\ninference:\n" + "".join(f"  {risk}\n" for risk in risks))
     return "".join(parts)

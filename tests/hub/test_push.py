@@ -39,7 +39,9 @@ def test_a_dry_run_says_all_and_changes_nothing(hub: Hub, repo: Repository, run:
     sha = repo.resolve("main")
     code, out, err = run("push", NAME)
     assert code == 0
-    assert out.count("\n+") == 2 and "{%- generation %}" in out and "+++ b/tokenizer_config.json" in out
+    assert out.count("+++ b/") == 2 and "+++ b/tokenizer_config.json" in out
+    assert '\n+  "chat_template": "{%' in out, "the line of the file"
+    assert "\n+        {%- generation %}\n" in out, "the text that it holds"
     assert "EXACT_SPAN        holds" in out
     assert "llama-cpp-python" in out and "--training-file" in out
     assert "you are owner" in err
