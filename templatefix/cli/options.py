@@ -21,7 +21,10 @@ class Format(StrEnum):
     JSON = "json"
 
 
-TARGET = "A template file, a tokenizer config, a directory, org/name[@revision] on the Hub, or - for standard input."
+TARGET = (
+    "A template file, a tokenizer config, a directory, org/name[@revision] on the Hub, a .gguf file, "
+    "or - for standard input."
+)
 Targets = Annotated[list[str], typer.Argument(help=TARGET, metavar="TARGET...")]
 AsFormat = Annotated[Format, typer.Option("--format", help="How to print the result.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print no progress or hints on stderr.")]

@@ -9,6 +9,7 @@ from templatefix.hub import hub_id
 from templatefix.model import Origin, Template
 from templatefix.sources.files import STDIN, decode, read_bytes, read_stdin, spell, tokenizer_cure
 from templatefix.sources.folder import is_additional, read_folder, tokens_beside
+from templatefix.sources.gguf import is_gguf, read_gguf
 from templatefix.sources.jsontext import parse
 from templatefix.sources.objects import HasChatTemplate, read_object
 from templatefix.sources.variants import KEY, is_blank, variants
@@ -24,8 +25,8 @@ def read(target: Target) -> tuple[Template, ...]:
 
     Args:
         target (`str`, `os.PathLike`, `Template` or tokenizer): A `.jinja` or other text file, a JSON file
-            with a `chat_template`, a model directory, `org/name` or `org/name@revision` on the Hub, `-` for standard
-            input, a tokenizer or processor, or a `Template`, which is returned as it is.
+            with a `chat_template`, a `.gguf` model file, a model directory, `org/name` or `org/name@revision` on the
+            Hub, `-` for standard input, a tokenizer or processor, or a `Template`, which is returned as it is.
 
     Raises:
         SourceError: The target could not be read or holds no chat template.
@@ -60,6 +61,8 @@ def _read_path(target: str | os.PathLike[str]) -> tuple[Template, ...]:
         _explain_missing(target)
     if os.path.isdir(path):
         return read_folder(path)
+    if is_gguf(path):
+        return read_gguf(path)
     text = decode(read_bytes(path), path)
     if not path.lower().endswith(".json"):
         return (Template(text, _name(path), Origin(path), variables=tokens_beside(path)),)

@@ -15,6 +15,7 @@ from templatefix.model import Template
 from templatefix.sources.atomic import failed, replace_all, stage, sync_folder
 from templatefix.sources.changes import Change, FileChange, encode, prepare
 from templatefix.sources.files import STDIN, read_bytes
+from templatefix.sources.gguf import is_gguf, refuse_in_place, write_gguf
 from templatefix.sources.precedence import Place
 from templatefix.sources.reading import Target
 
@@ -80,6 +81,8 @@ def write_to(
     try:
         if target == STDIN or not isinstance(target, str | os.PathLike):
             return _write_text(place, changes, overwrite)
+        if is_gguf(os.fsdecode(target)):
+            return _write_gguf(Path(place), Path(target), changes, overwrite)
         files = {file.path: file for file in prepare(changes)}
         if hub_id(target) is not None:
             return _write_model(place, changes, files)
@@ -126,6 +129,22 @@ def _write_file(out: Path, data: bytes, source: Path | None, overwrite: bool) ->
     with ExitStack() as cleanup:
         os.replace(stage(real, data, cleanup, like=real if real.exists() else source), real)
     sync_folder(real.parent)
+    return out
+
+
+def _write_gguf(out: Path, source: Path, changes: Sequence[Change], overwrite: bool) -> Path:
+    if not is_gguf(out.name):
+        raise UsageError("the output is a GGUF file, and its name must end with .gguf", where=str(out))
+    if os.path.realpath(out) == os.path.realpath(source):
+        raise refuse_in_place(str(out))
+    if os.path.lexists(out) and not (overwrite and out.is_file()):
+        raise _exists(str(out), "name another file.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
+        copy = Path(scratch, out.name)
+        write_gguf(copy, str(source), {template.name: text for template, text in changes})
+        os.replace(copy, out)
+    sync_folder(out.parent)
     return out
 
 
