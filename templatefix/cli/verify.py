@@ -24,7 +24,9 @@ Original = Annotated[
 ]
 Tokenizer = Annotated[
     str | None,
-    typer.Option(help="A tokenizer's directory: judge the masks of its tokens too.", metavar="DIR"),
+    typer.Option(
+        help="A tokenizer's directory, or org/name: judge the masks of its tokens too.", metavar="DIR"
+    ),
 ]
 Talk = Annotated[
     str | None,

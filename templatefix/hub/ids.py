@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 _FORM = re.compile(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@([\w./-]+))?")
+_SCHEME = "hf://"
 _FILE_SUFFIXES = (".jinja", ".jinja2", ".j2", ".json", ".txt", ".gguf")
 
 
@@ -26,15 +27,28 @@ class HubId:
         return f"{self.repo}@{self.revision}"
 
 
+def parse_id(text: str) -> HubId | None:
+    """Return the model that a text names, or `None` if it has not the form of one.
+
+    Args:
+        text (`str`): `org/name`, `org/name@revision`, or either after `hf://`.
+    """
+    found = _FORM.fullmatch(text.removeprefix(_SCHEME))
+    return HubId(found[1], found[2] or "main") if found else None
+
+
 def hub_id(target: object) -> HubId | None:
     """Return the model that a target names, or `None` where it is a path or anything else.
 
     Args:
-        target (`object`): A target. What exists on disk, or lies in a directory that does, is a path.
+        target (`object`): A target. What exists on disk, or lies in a directory that does, is a path, unless it
+            begins with `hf://`.
     """
-    if not isinstance(target, str) or os.path.exists(target) or target.lower().endswith(_FILE_SUFFIXES):
+    if isinstance(target, HubId):
+        return target
+    if not isinstance(target, str):
         return None
-    found = _FORM.fullmatch(target)
-    if found is None or os.path.isdir(target.partition("/")[0]):
+    is_path = target.lower().endswith(_FILE_SUFFIXES) or os.path.isdir(target.partition("/")[0])
+    if not target.startswith(_SCHEME) and (is_path or os.path.exists(target)):
         return None
-    return HubId(found[1], found[2] or "main")
+    return parse_id(target)

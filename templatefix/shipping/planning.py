@@ -9,7 +9,7 @@ from huggingface_hub.errors import LocalTokenNotFoundError
 
 from templatefix import api, sources
 from templatefix.errors import UsageError
-from templatefix.hub import HubId, hub_id
+from templatefix.hub import HubId, hub_id, parse_id
 from templatefix.hub.problems import explained
 from templatefix.hub.snapshot import api as client
 from templatefix.hub.snapshot import fetch, resolve
@@ -24,7 +24,7 @@ _ALREADY = "what would be pushed is there already"
 class Wish:
     """What a user asks for; see [`templatefix.push`]."""
 
-    target: str
+    target: str | HubId
     to: HubId
     direct: bool = False
     training_file: str = ""
@@ -44,7 +44,7 @@ def destination(target: str, to: str | None, revision: str | None) -> HubId:
     Raises:
         UsageError: The target is no model on the Hub, and `to` names none; or both name a revision.
     """
-    model = hub_id(to or target)
+    model = parse_id(to) if to else hub_id(target)
     if model is None:
         raise UsageError(
             "this names no model on the Hub to push to",
@@ -71,7 +71,7 @@ def plan(wish: Wish) -> Plan:
     user = _user(wish.to)
     if wish.elsewhere and not _exists(wish.to):
         return _creation(wish, user)
-    base = _effective(api.read(str(wish.to)))
+    base = _effective(api.read(wish.to))
     target = _effective(api.read(wish.target)) if wish.elsewhere else base
     if wish.training_file:
         base, target = (api.main(base),), (api.main(target),)
@@ -95,7 +95,7 @@ def _located(wish: Wish, made: Plan, base: tuple[Template, ...]) -> Plan:
     if not pull:
         return replace(made, action=action, parent=made.base, files=_files(made, base, wish.to))
     where = HubId(made.repo, f"refs/pr/{pull}")
-    head = api.read(str(where))
+    head = api.read(where)
     files = _files(made, head, where)
     if not files:
         return replace(made, action="nothing", pull=pull, reason=f"{_ALREADY}, in your pull request {pull}")
@@ -127,7 +127,7 @@ def _creation(wish: Wish, user: str) -> Plan:
         )
     if reasons := [each.reason for each in evidence if each.reason]:
         return replace(made, reason="\n".join(reasons))
-    return replace(made, action="create", files=whole_model(evidence, wish.target))
+    return replace(made, action="create", files=whole_model(evidence, str(wish.target)))
 
 
 def _effective(templates: tuple[Template, ...]) -> tuple[Template, ...]:

@@ -58,8 +58,7 @@ def push(
     """
     name = os.fspath(target)
     where = destination(name, to, revision)
-    source = name if to else str(where)
-    wish = Wish(source, where, direct, training_file, private, variant, allow)
+    wish = Wish(name if to else where, where, direct, training_file, private, variant, allow)
     made = plan(wish)
     if dry_run or made.action in ("refuse", "nothing"):
         return Pushed(made)
@@ -110,7 +109,7 @@ def _read_back(made: Plan, where: HubId) -> tuple[Verdict, ...]:
     if made.training_file:
         texts = {made.evidence[0].template.name: Path(folder, made.training_file).read_bytes().decode()}
         return tuple(_judged(each, texts[each.template.name]) for each in made.evidence)
-    found = {_place(each): each.source for each in api.read(str(where)) if each.effective}
+    found = {_place(each): each.source for each in api.read(where) if each.effective}
     return tuple(_judged(each, found.get(_place(each.template), "")) for each in made.evidence)
 
 

@@ -2,10 +2,11 @@
 
 from templatefix.sources.changes import Change, FileChange, diff, prepare
 from templatefix.sources.conversations import read_conversation
+from templatefix.sources.copying import loadable
 from templatefix.sources.files import read_bytes
 from templatefix.sources.reading import Target, read
 from templatefix.sources.tokenizers import load_tokenizer
-from templatefix.sources.writing import loadable, write_back, write_to
+from templatefix.sources.writing import write_back, write_to
 
 __all__ = [
     "Change",

@@ -69,11 +69,11 @@ def read_hub(target: HubId) -> tuple[Template, ...]:
     return tuple(_placed(each, folder, snapshot) for each in found)
 
 
-def download(file: HubFile) -> tuple[str, tuple[str, ...]]:
+def fetch_loadable(target: HubId) -> tuple[str, tuple[str, ...]]:
     """Bring all that a tokenizer or processor is loaded from into the cache.
 
     Args:
-        file (`HubFile`): Any file of the model: it names the commit.
+        target (`HubId`): The model and its revision.
 
     Returns:
         `tuple[str, tuple[str, ...]]`: The folder, and the names of the files in it.
@@ -81,7 +81,7 @@ def download(file: HubFile) -> tuple[str, tuple[str, ...]]:
     Raises:
         HubError: The Hub was not reached, or refused.
     """
-    snapshot = resolve(HubId(file.repo, file.sha))
+    snapshot = resolve(target)
     names = matching(snapshot.files)
     return fetch(snapshot, names), names
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from templatefix.errors import SourceError, UsageError
-from templatefix.hub import hub_id
+from templatefix.hub import HubId, hub_id
 from templatefix.model import Origin, Template
 from templatefix.sources.files import STDIN, decode, read_bytes, read_stdin, spell, tokenizer_cure
 from templatefix.sources.folder import is_additional, read_folder, tokens_beside
@@ -14,7 +14,7 @@ from templatefix.sources.jsontext import parse
 from templatefix.sources.objects import HasChatTemplate, read_object
 from templatefix.sources.variants import KEY, is_blank, variants
 
-Target = str | os.PathLike[str] | Template | HasChatTemplate
+Target = str | os.PathLike[str] | HubId | Template | HasChatTemplate
 
 
 def read(target: Target) -> tuple[Template, ...]:
@@ -43,7 +43,7 @@ def read(target: Target) -> tuple[Template, ...]:
         templates = read_hub(model)
     elif isinstance(target, str | os.PathLike):
         templates = _read_path(target)
-    elif hasattr(target, KEY):
+    elif not isinstance(target, HubId) and hasattr(target, KEY):
         templates = read_object(target)
     else:
         raise UsageError(

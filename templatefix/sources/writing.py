@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from templatefix.errors import UsageError, WriteError
 from templatefix.hub import hub_id
-from templatefix.model import Template
 from templatefix.sources.atomic import failed, replace_all, stage, sync_folder
 from templatefix.sources.changes import Change, FileChange, encode, prepare
+from templatefix.sources.copying import copy_folder, copy_gguf, copy_model, exists, require_none_left
 from templatefix.sources.files import STDIN, read_bytes
-from templatefix.sources.gguf import is_gguf, refuse_in_place, write_gguf
+from templatefix.sources.gguf import is_gguf
 from templatefix.sources.precedence import Place
 from templatefix.sources.reading import Target
 
@@ -79,22 +77,22 @@ def write_to(
     """
     place = os.fspath(out)
     try:
+        if hub_id(target) is not None:
+            return copy_model(place, changes, {file.path: file for file in prepare(changes)})
         if target == STDIN or not isinstance(target, str | os.PathLike):
             return _write_text(place, changes, overwrite)
         if is_gguf(os.fsdecode(target)):
-            return _write_gguf(Path(place), Path(target), changes, overwrite)
+            return copy_gguf(Path(place), Path(target), changes, overwrite)
         files = {file.path: file for file in prepare(changes)}
-        if hub_id(target) is not None:
-            return _write_model(place, changes, files)
         source = Path(os.path.realpath(target))
         if source.is_dir():
             parts = [source, source / Place.ADDITIONAL.value]
             found = [
                 each for part in parts if part.is_dir() for each in sorted(part.iterdir()) if each.is_file()
             ]
-            return _write_folder(place, source, found, files)
+            return copy_folder(place, source, found, files)
         data = files.pop(source).after if source in files else read_bytes(str(source))
-        _require_none_left(files)
+        require_none_left(files)
         return _write_file(_file_in(place, Path(target).name), data, source, overwrite)
     except OSError as error:
         raise failed(error, place) from error
@@ -121,101 +119,13 @@ def _write_file(out: Path, data: bytes, source: Path | None, overwrite: bool) ->
             cure=f"give it a name that ends with {'.json' if is_json else '.jinja'}.",
         )
     if os.path.lexists(out) and not (overwrite and out.is_file()):
-        raise _exists(
-            str(out), "name another file, or ask to overwrite." if out.is_file() else "name a file."
-        )
+        raise exists(str(out), "name another file, or ask to overwrite." if out.is_file() else "name a file.")
     real = Path(os.path.realpath(out))
     real.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as cleanup:
         os.replace(stage(real, data, cleanup, like=real if real.exists() else source), real)
     sync_folder(real.parent)
     return out
-
-
-def _write_gguf(out: Path, source: Path, changes: Sequence[Change], overwrite: bool) -> Path:
-    if not is_gguf(out.name):
-        raise UsageError("the output is a GGUF file, and its name must end with .gguf", where=str(out))
-    if os.path.realpath(out) == os.path.realpath(source):
-        raise refuse_in_place(str(out))
-    if os.path.lexists(out) and not (overwrite and out.is_file()):
-        raise _exists(str(out), "name another file.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
-        copy = Path(scratch, out.name)
-        write_gguf(copy, str(source), {template.name: text for template, text in changes})
-        os.replace(copy, out)
-    sync_folder(out.parent)
-    return out
-
-
-def _write_model(place: str, changes: Sequence[Change], files: Mapping[Path, FileChange]) -> Path:
-    template = next((template for template, _ in changes if template.origin.hub), None)
-    if template is None:
-        raise UsageError("pass at least one template of the model: it names the commit", where=place)
-    folder, names = loadable("", template)
-    source = Path(folder)
-    return _write_folder(place, source, [source / name for name in names], files)
-
-
-def loadable(target: str, template: Template) -> tuple[str, tuple[str, ...]]:
-    """Return the folder and the names of all files that a tokenizer or processor is loaded from.
-
-    Args:
-        target (`str`): A directory, if `template` is not from the Hub.
-        template (`Template`): One of its templates; if it is from the Hub, it names the model and the commit.
-
-    Raises:
-        HubError: The Hub was not reached, or refused.
-        UsageError: The target is neither a directory nor a model.
-    """
-    from templatefix.sources.hub import download, matching
-
-    if template.origin.hub is not None:
-        return download(template.origin.hub)
-    if not os.path.isdir(target):
-        raise UsageError("a whole tokenizer is needed, and this is no directory", where=target)
-    inside = [os.path.relpath(file, target) for file in Path(target).rglob("*") if file.is_file()]
-    return target, matching(name.replace(os.sep, "/") for name in inside)
-
-
-def _write_folder(place: str, source: Path, found: Sequence[Path], files: Mapping[Path, FileChange]) -> Path:
-    out = Path(os.path.realpath(place))
-    if out == source or source in out.parents:
-        raise UsageError(
-            "the output lies in the directory that is read", where=place, cure="name a place outside of it."
-        )
-    if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
-        raise _exists(place, "name a directory that does not exist yet, or an empty one.")
-    reached = {Path(os.path.realpath(file)) for file in found}
-    _require_none_left({path: file for path, file in files.items() if path not in reached})
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
-        copy = Path(scratch, out.name)
-        copy.mkdir()
-        for file in found:
-            goal = copy / file.relative_to(source)
-            goal.parent.mkdir(exist_ok=True)
-            shutil.copy(file, goal)
-            if (change := files.get(Path(os.path.realpath(file)))) is not None:
-                goal.write_bytes(change.after)
-        if out.exists():
-            out.rmdir()
-        os.replace(copy, out)
-    sync_folder(out.parent)
-    return Path(place)
-
-
-def _require_none_left(files: Mapping[Path, FileChange]) -> None:
-    for file in files.values():
-        raise UsageError(
-            "this file is to be changed, and is no part of the target",
-            where=file.label,
-            cure="pass the changes of the templates that were read from this target, and no others.",
-        )
-
-
-def _exists(place: str, cure: str) -> WriteError:
-    return WriteError("it exists already, and nothing is overwritten", where=place, cure=cure)
 
 
 def _require_own(file: FileChange) -> None:

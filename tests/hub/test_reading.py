@@ -110,6 +110,27 @@ def test_a_copy_loads(hub: Hub, run: Run, tmp_path: Path, real_tokenizer: Callab
     assert [new != old for new, old in zip(after, before, strict=True)].count(True) == 1
 
 
+def test_a_tokenizer_of_the_hub_judges_its_tokens(
+    hub: Hub, run: Run, real_tokenizer: Callable[[str], Path]
+) -> None:
+    folder = real_tokenizer("qwen-2.5")
+    hub.create(NAME, {file.name: file.read_bytes() for file in folder.iterdir()})
+    code, out, _ = run("verify", NAME, "--tokenizer", f"{NAME}@main")
+    assert code == 1 and "TOKENS_TRUE" in out
+
+
+def test_a_directory_of_the_same_name_comes_first(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.create(NAME, files())
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "org").mkdir()
+    with pytest.raises(SourceError, match="no such file or directory"):
+        sources.read(NAME)
+    assert sources.read(f"hf://{NAME}")[0].origin.hub
+    assert templatefix.push(f"hf://{NAME}", direct=True).plan.action == "commit"
+
+
 def test_nothing_is_written_into_the_cache(hub: Hub, run: Run) -> None:
     hub.create(NAME, files())
     code, _, err = run("fix", "--in-place", NAME)
