@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from huggingface_hub.errors import LocalTokenNotFoundError
 
 from templatefix import api, sources
-from templatefix.errors import UsageError
+from templatefix.errors import HubError, UsageError
 from templatefix.hub import HubId, hub_id, parse_id
 from templatefix.hub.problems import explained
 from templatefix.hub.snapshot import api as client
@@ -138,7 +138,7 @@ def _sha(templates: tuple[Template, ...]) -> str:
     file = templates[0].origin.hub
     assert file is not None, "it was read from the Hub"
     if file.cached:
-        raise UsageError(
+        raise HubError(
             "the Hub was not reached, and a plan on old files would be worthless",
             where=f"{file.repo}@{file.revision}",
             cure="connect, and unset HF_HUB_OFFLINE.",

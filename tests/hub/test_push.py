@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, constants
 
 import templatefix
 from templatefix import api
@@ -235,6 +235,14 @@ def test_nobody_logged_in_may_look_but_not_push(
     assert code == 0 and "generation" in out and "you are not logged in" in err
     code, _, err = run("push", NAME, "--yes")
     assert code == 3 and "log in with `hf auth login`" in err and repo.pulls == []
+
+
+def test_no_plan_is_made_on_old_files(hub: Hub, repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    api.read(NAME)
+    monkeypatch.delenv("HF_TOKEN")  # who one is would have to be asked
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(HubError, match="not reached"):
+        templatefix.push(NAME)
 
 
 @pytest.mark.parametrize(
