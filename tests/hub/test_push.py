@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from huggingface_hub import HfApi, constants
+from huggingface_hub import CommitOperationAdd, HfApi, constants
 
 import templatefix
 from templatefix import api
@@ -92,7 +92,9 @@ def test_a_pull_request_of_another_is_left_alone(
     monkeypatch.setenv("HF_TOKEN", hub.token(GUEST))
     assert templatefix.push(NAME, dry_run=False).revision == "refs/pr/2"
     repo.pulls[1].status = "closed"
-    assert templatefix.push(NAME, dry_run=False).revision == "refs/pr/3"
+    other = [CommitOperationAdd("README.md", b"# other\n")]
+    HfApi(endpoint=hub.url).create_commit(NAME, other, commit_message="Other work", create_pr=True)
+    assert templatefix.push(NAME, dry_run=False).revision == "refs/pr/4"
 
 
 def test_a_merged_pull_request_leaves_nothing_to_do(hub: Hub, repo: Repository) -> None:

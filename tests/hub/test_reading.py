@@ -79,9 +79,12 @@ def test_every_place_is_read_with_its_precedence(hub: Hub) -> None:
 
 
 def test_a_processor_counts_by_its_file_s_name(hub: Hub) -> None:
-    legacy = {"chat_template.json": b'{"chat_template": "p"}', "chat_template.jinja": b"a"}
-    hub.create(NAME, {**legacy, "preprocessor_config.json": b"{}"})
-    assert {each.source for each in sources.read(NAME) if each.effective} == {"a", "p"}
+    """The two loaders differ in which of two files called `default` wins; the processor's own file is not needed."""
+    places = {"chat_template.jinja": b"a", "additional_chat_templates/default.jinja": b"b"}
+    repo = hub.create(NAME, places)
+    assert {each.source for each in sources.read(NAME) if each.effective} == {"b"}
+    repo.commit({"preprocessor_config.json": b"{}"}, "Add a processor")
+    assert {each.source for each in sources.read(NAME) if each.effective} == {"a", "b"}
     assert not any("preprocessor" in each for each in asked(hub))
 
 
@@ -169,7 +172,7 @@ def test_a_stale_cache_does_not_hide_a_refusal(hub: Hub) -> None:
 
     hub.create(NAME, files())
     sources.read(NAME)
-    for status in (401, 403, 500):
+    for status in (401, 403, 500, 0):
         hub.faults = [Fault("GET /api/models", status)]
         with pytest.raises(HubError):
             sources.read(NAME)
