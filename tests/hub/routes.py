@@ -78,6 +78,30 @@ def auth_check(ask: Handler, name: str, write: str) -> Any:
     return {}
 
 
+def validate_yaml(ask: Handler) -> Any:
+    return {"errors": [], "warnings": []}  # no model card here has metadata
+
+
+def refs(ask: Handler, name: str) -> Any:
+    lines = ask.repo(name).git("for-each-ref", "--format=%(refname) %(objectname)").decode().splitlines()
+    found = [
+        {"name": ref.split("/", 2)[2], "ref": ref, "targetCommit": sha} for ref, sha in map(str.split, lines)
+    ]
+    kinds = {"branches": "refs/heads/", "tags": "refs/tags/", "pullRequests": "refs/pr/"}
+    return {
+        kind: [each for each in found if each["ref"].startswith(head)] for kind, head in kinds.items()
+    } | {"converts": []}
+
+
+def commits(ask: Handler, name: str, revision: str) -> Any:
+    repo = ask.repo(name, content=True)
+    log = repo.git("log", "--format=%H%x00%s%x00%b%x1e", ask.sha(repo, revision)).decode().split("\x1e")[:-1]
+    return [
+        {"id": sha.strip(), "title": title, "message": body, "date": _CREATED, "authors": [{"user": "hub"}]}
+        for sha, title, body in (line.split("\0") for line in log)
+    ]
+
+
 def preupload(ask: Handler, name: str, revision: str) -> Any:
     creates = "create_pr" in ask.query or revision.startswith("refs/pr/")
     repo = ask.repo(name, content=True, write=not creates)
@@ -179,6 +203,9 @@ _MODEL = r"/api/models/([^/]+/[^/]+)"
 ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("GET", r"/api/whoami-v2", whoami),
     ("POST", r"/api/repos/create", create_repo),
+    ("POST", r"/api/validate-yaml", validate_yaml),
+    ("GET", rf"{_MODEL}/refs", refs),
+    ("GET", rf"{_MODEL}/commits/([^/]+)", commits),
     ("GET", rf"{_MODEL}/auth-check(/write)?", auth_check),
     ("GET", rf"{_MODEL}/tree/([^/]+)(?:/(.+))?", tree),
     ("POST", rf"{_MODEL}/preupload/([^/]+)", preupload),

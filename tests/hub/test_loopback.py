@@ -35,6 +35,9 @@ def test_reads(hub: Hub) -> None:
     path = hf_hub_download(NAME, "dir/b.txt", revision=info.sha, endpoint=hub.url)
     assert Path(path).read_bytes() == b"two"
     assert [each.path for each in api.list_repo_tree(NAME, "dir")] == ["dir/b.txt"]
+    assert [each.title for each in api.list_repo_commits(NAME)] == ["Add files", "initial commit"]
+    [branch] = api.list_repo_refs(NAME).branches
+    assert (branch.name, branch.target_commit) == ("main", info.sha)
     assert api.whoami()["name"] == "owner"
 
 
