@@ -100,7 +100,8 @@ def _memory(target: HubId) -> Path:
 def _remember(snapshot: Snapshot) -> None:
     try:
         text = json.dumps({"sha": snapshot.sha, "files": sorted(snapshot.files)})
-        _memory(snapshot.target).write_text(text, encoding="utf-8")
+        for target in (snapshot.target, HubId(snapshot.target.repo, snapshot.sha)):
+            _memory(target).write_text(text, encoding="utf-8")
     except OSError:
         return  # a cache that may not be written only means that nothing is known offline
 

@@ -80,9 +80,16 @@ def fetch_loadable(target: HubId) -> tuple[str, tuple[str, ...]]:
 
     Raises:
         HubError: The Hub was not reached, or refused.
+        SourceError: The model holds none of these files.
     """
     snapshot = resolve(target)
     names = matching(snapshot.files)
+    if not names:
+        raise SourceError(
+            "the model holds no file of a tokenizer",
+            where=str(target),
+            cure="name the model it was made from.",
+        )
     return fetch(snapshot, names), names
 
 

@@ -122,6 +122,23 @@ def test_a_tokenizer_of_the_hub_judges_its_tokens(
     assert code == 1 and "TOKENS_TRUE" in out
 
 
+def test_a_model_without_a_tokenizer_has_none(hub: Hub, run: Run) -> None:
+    hub.create("org/weights", {"model.safetensors": b""})
+    hub.create(NAME, files())
+    code, _, err = run("verify", NAME, "--tokenizer", "org/weights")
+    assert code == 3 and "org/weights@main: the model holds no file of a tokenizer" in err
+
+
+def test_offline_no_half_a_copy_is_written(
+    hub: Hub, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hub.create(NAME, files())
+    run("audit", "--static", NAME)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    code, _, err = run("fix", NAME, "-o", tmp_path / "out")
+    assert code == 3 and "the cache does not hold the files" in err and not (tmp_path / "out").exists()
+
+
 def test_a_directory_of_the_same_name_comes_first(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
