@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from templatefix.api import audit, fix, fix_all, read, strip, verify
     from templatefix.errors import TemplateFixError
-    from templatefix.model import Finding, Outcome, Policy, Report, Template, Verdict
+    from templatefix.model import Finding, Outcome, Policy, Pushed, Report, Template, Verdict
+    from templatefix.shipping import push
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "templatefix.api": ("audit", "fix", "fix_all", "read", "strip", "verify"),
     "templatefix.errors": ("TemplateFixError",),
-    "templatefix.model": ("Finding", "Outcome", "Policy", "Report", "Template", "Verdict"),
+    "templatefix.shipping": ("push",),
+    "templatefix.model": ("Finding", "Outcome", "Policy", "Pushed", "Report", "Template", "Verdict"),
 }
 
 __all__ = [
     "Finding",
     "Outcome",
     "Policy",
+    "Pushed",
     "Report",
     "Template",
     "TemplateFixError",
@@ -29,6 +32,7 @@ __all__ = [
     "audit",
     "fix",
     "fix_all",
+    "push",
     "read",
     "strip",
     "verify",

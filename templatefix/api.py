@@ -28,15 +28,23 @@ def read(target: Target) -> tuple[Template, ...]:
     """Read the chat templates of a target.
 
     Args:
-        target (`str`, `os.PathLike`, [`Template`], tokenizer or processor): A file, a directory, `-` for standard
-            input, or an object with a chat template.
+        target (`str`, `os.PathLike`, [`Template`], tokenizer or processor): A file, a directory, `org/name` or
+            `org/name@revision` on the Hub, `-` for standard input, or an object with a chat template.
 
     Raises:
         SourceError: The target cannot be read or holds no chat template.
+        HubError: The Hub was not reached, or refused.
     """
     from templatefix import sources
 
     return sources.read(target)
+
+
+def audit_templates(templates: tuple[Template, ...], *, render: bool = True) -> Report:
+    """Audit all templates of one target; see [`audit`]."""
+    from templatefix import rules
+
+    return Report(templates, rules.check(templates, render=render), rendered=render)
 
 
 def audit(target: Target, *, render: bool = True) -> Report:
@@ -54,10 +62,7 @@ def audit(target: Target, *, render: bool = True) -> Report:
         SourceError: The target cannot be read.
         SyntaxProblem: A template does not parse.
     """
-    from templatefix import rules
-
-    templates = read(target)
-    return Report(templates, rules.check(templates, render=render), rendered=render)
+    return audit_templates(read(target), render=render)
 
 
 def verify(

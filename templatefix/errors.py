@@ -55,6 +55,10 @@ class WriteError(TemplateFixError):
     """A result could not be written; nothing was changed on disk, unless the message names a file."""
 
 
+class HubError(TemplateFixError):
+    """The Hugging Face Hub was not reached, or did not do what was asked."""
+
+
 class RegistryError(TemplateFixError):
     """A patch file of the registry is malformed."""
 

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from templatefix.model import Attempt, Check, Finding, Outcome, Refusal, Report, Template, Verdict
+from templatefix.model import (
+    Attempt,
+    Check,
+    Engine,
+    Finding,
+    Outcome,
+    Pushed,
+    Refusal,
+    Report,
+    Template,
+    Verdict,
+)
 
 SCHEMA_VERSION = 1
 
@@ -25,7 +37,8 @@ def template(value: Template) -> dict[str, Any]:
     """One template's place, without its text."""
     return {
         "name": value.name,
-        "path": value.origin.path,
+        "path": value.origin.place,
+        "commit": value.origin.hub.sha if value.origin.hub else "",
         "pointer": value.origin.pointer,
         "effective": value.effective,
         "characters": len(value.source),
@@ -40,7 +53,7 @@ def finding(value: Finding) -> dict[str, Any]:
         "severity": value.severity.value,
         "message": value.message,
         "cure": value.cure,
-        "path": value.template.origin.path,
+        "path": value.template.origin.place,
         "pointer": value.template.origin.pointer,
         "template": value.template.name,
         "line": value.line,
@@ -106,12 +119,57 @@ def attempt(value: Attempt) -> dict[str, Any]:
     }
 
 
-def verdicts(values: list[tuple[Template, Verdict]]) -> dict[str, Any]:
-    """The form of `templatefix verify --format json`."""
+def engine(value: Engine) -> dict[str, Any]:
+    """What one engine of inference stacks makes of a template."""
+    return {
+        "name": value.name,
+        "outcome": value.outcome,
+        "detail": value.detail,
+        "rejects_markers": value.by_marker,
+    }
+
+
+def verdicts(
+    values: list[tuple[Template, Verdict]], engines: Sequence[Sequence[Engine]] = ()
+) -> dict[str, Any]:
+    """The form of `templatefix verify --format json`; with `--inference` each template has `inference` too."""
+    shown = [{**template(each), **verdict(judged)} for each, judged in values]
+    for one, found in zip(shown, engines, strict=False):
+        one["inference"] = [engine(each) for each in found]
+    return {"schema_version": SCHEMA_VERSION, "kind": "verify", "templates": shown}
+
+
+def pushed(value: Pushed) -> dict[str, Any]:
+    """The form of `templatefix push --format json`."""
+    plan = value.plan
     return {
         "schema_version": SCHEMA_VERSION,
-        "kind": "verify",
-        "templates": [{**template(each), **verdict(judged)} for each, judged in values],
+        "kind": "push",
+        "action": plan.action,
+        "done": bool(value.sha),
+        "ok": value.ok,
+        "repository": plan.repo,
+        "revision": plan.revision,
+        "base": plan.base,
+        "user": plan.user,
+        "pull_request": plan.pull,
+        "reason": plan.reason,
+        "title": plan.title,
+        "diff": plan.diff(),
+        "templates": [
+            {
+                **template(each.template),
+                "how": each.how,
+                "risks": list(each.risks),
+                "reason": each.reason,
+                "verdict": verdict(each.verdict),
+            }
+            for each in plan.evidence
+        ],
+        "commit": value.sha,
+        "url": value.url,
+        "pushed_to": value.revision,
+        "read_back": [verdict.outcome for verdict in value.verdicts],
     }
 
 

@@ -19,9 +19,10 @@ FLOORS = (
     ("judge", "synthesis"),
     ("rules",),
     ("diagnosis", "stripping"),
-    ("fixing",),
+    ("fixing", "hub", "inference"),
     ("sources", "contributing"),
     ("api", "demo", "report"),
+    ("shipping",),
     ("cli", "__main__"),
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}

@@ -74,7 +74,7 @@ class TestText:
         assert [line[:9] for line in lines[4:10]] == ["  word wo"] * 3 + ["  cure: 和"] + ["        和"] * 2
 
     def test_line_ends_are_normalised_before_the_line_is_looked_up(self) -> None:
-        (one,) = rules.check([Template("{{ a }}\r\n\r\n{% for m in messages %}\r\n{{ m }}{% endfor %}")])
+        _, one = rules.check([Template("{{ a }}\r\n\r\n{% for m in messages %}\r\n{{ m }}{% endfor %}")])
         assert "\n3 | {% for m in messages %}\n  | ^^^^^^^^^^^^^^^^^^^^^^^\n" in text.write(report(one))
 
     def test_wide_line_numbers_keep_the_gutter_straight(self) -> None:

@@ -292,18 +292,12 @@ BAD: dict[str, tuple[Prepare, str, str, str]] = {
     ),
     "zero byte": (_file("a.jinja", "ab".encode("utf-16-le")), "a.jinja", "byte 0x00 at offset 1", "save it"),
     "binary JSON": (_file("a.json", b"\x80"), "a.json", "byte 0x80 at offset 0", "save it as UTF-8"),
-    "GGUF": (_file("a.gguf", b"GGUF\3\0\0\0"), "a.gguf", "GGUF model file", "`tokenizer.chat_template`"),
+    "GGUF": (_file("a.bin", b"GGUF\3\0\0\0"), "a.bin", "GGUF model file by another name", "ends with .gguf"),
     "bad neighbour": (
         lambda folder: (put(folder, "tokenizer_config.json", "{"), put(folder, "a.jinja", "x"))[1],
         "tokenizer_config.json:1:2",
         "does not parse",
         "correct the file",
-    ),
-    "Hub id": (
-        lambda _: "Qwen/Qwen2.5-0.5B",
-        "Qwen/Qwen2.5-0.5B",
-        "not read yet",
-        "hf download Qwen/Qwen2.5-0.5B --include '*.json' --include '*.jinja' --local-dir DIR",
     ),
     "not a Hub id": (
         lambda _: "model/chat_template.jinja",

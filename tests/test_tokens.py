@@ -621,4 +621,4 @@ def test_load_of_nothing(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no such directory"):
         load_tokenizer(tmp_path / "absent")
     with pytest.raises(SourceError, match="no such directory"):
-        load_tokenizer("Qwen/Qwen3-8B")
+        load_tokenizer("tokenizer/absent/deeper")

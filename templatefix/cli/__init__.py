@@ -18,5 +18,6 @@ def main(arguments: list[str] | None = None) -> None:
         arguments (`list[str]`, *optional*): Words after the program's name; `sys.argv[1:]` if `None`.
     """
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # that PyTorch is absent is no news here
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # for files of some kilobytes
     words = sys.argv[1:] if arguments is None else arguments
     sys.exit(guarded(lambda: build(words)(args=words, standalone_mode=False)))

@@ -8,7 +8,18 @@ import typer
 
 from templatefix import api
 from templatefix.cli.exits import Exit
-from templatefix.cli.options import AsFormat, ExitZero, Format, Quiet, Targets, color, ended, hint, width
+from templatefix.cli.options import (
+    AsFormat,
+    ExitZero,
+    Format,
+    Quiet,
+    Targets,
+    color,
+    ended,
+    hint,
+    read,
+    width,
+)
 from templatefix.model import Report
 
 
@@ -22,7 +33,7 @@ def command(
     exit_zero: ExitZero = False,
 ) -> Exit:
     """Find faults in generation markers, in the masks they make, and in the template itself."""
-    parts = [api.audit(target, render=not static) for target in targets]
+    parts = [api.audit_templates(read(target, quiet), render=not static) for target in targets]
     report = Report(
         tuple(template for part in parts for template in part.templates),
         tuple(finding for part in parts for finding in part.findings),

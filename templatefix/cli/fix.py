@@ -10,7 +10,7 @@ import typer
 
 from templatefix import api, schema
 from templatefix.cli.exits import Exit
-from templatefix.cli.options import AsFormat, ExitZero, Format, Quiet, Targets, ended, hint, width
+from templatefix.cli.options import AsFormat, ExitZero, Format, Quiet, Targets, ended, hint, read, width
 from templatefix.errors import UsageError
 from templatefix.model import Allowance, Outcome, RefusalKind, Template
 
@@ -62,7 +62,7 @@ def command(
     if output is not None and len(targets) != 1:
         raise UsageError("-o goes with one target", cure="fix one target at a time.")
     show = partial(_show, check=check, why=why, form=form, quiet=quiet)
-    templates = _read(targets)
+    templates = [each for target in targets for each in read(target, quiet) if each.effective]
     _warn(templates)
     outcomes = [show(api.fix_template(each, variant=variant, allow=allow or ())) for each in templates]
     changes = [(each.template, each.after) for each in outcomes if each.status == "patched"]
@@ -78,10 +78,6 @@ def command(
 
         print(write_counts(outcomes), end="")
     return ended(_code(outcomes, changed=check and bool(changes)), exit_zero)
-
-
-def _read(targets: list[str]) -> list[Template]:
-    return [template for target in targets for template in api.read(target) if template.effective]
 
 
 def _warn(templates: list[Template]) -> None:

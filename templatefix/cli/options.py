@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from templatefix.cli.exits import Exit
+from templatefix.model import Template
 
 
 class Format(StrEnum):
@@ -20,7 +21,10 @@ class Format(StrEnum):
     JSON = "json"
 
 
-TARGET = "A template file, a tokenizer config, a directory, or - for standard input."
+TARGET = (
+    "A template file, a tokenizer config, a directory, org/name[@revision] on the Hub, a .gguf file, "
+    "or - for standard input."
+)
 Targets = Annotated[list[str], typer.Argument(help=TARGET, metavar="TARGET...")]
 AsFormat = Annotated[Format, typer.Option("--format", help="How to print the result.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print no progress or hints on stderr.")]
@@ -31,6 +35,25 @@ def hint(text: str, quiet: bool = False) -> None:
     """Print a line for people on stderr."""
     if not quiet:
         print(text, file=sys.stderr)
+
+
+def read(target: str, quiet: bool = False) -> tuple[Template, ...]:
+    """Read a target, and say which commit of a model on the Hub it is.
+
+    Args:
+        target (`str`): See [`templatefix.read`].
+        quiet (`bool`): Say it only where the commit may not be the newest.
+    """
+    from templatefix import api
+
+    templates = api.read(target)
+    file = templates[0].origin.hub
+    if file is not None:
+        cached = (
+            "; the Hub was not reached: this is the last commit that the cache knows" if file.cached else ""
+        )
+        hint(f"{file.repo}@{file.revision} is {file.sha}{cached}", quiet and not file.cached)
+    return templates
 
 
 def width() -> int:

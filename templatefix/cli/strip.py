@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from templatefix import api
 from templatefix.cli.exits import Exit
 from templatefix.cli.fix import InPlace, Out
-from templatefix.cli.options import Targets, hint
+from templatefix.cli.options import Targets, hint, read
 from templatefix.errors import UsageError
 from templatefix.model import unified_diff
 
@@ -17,7 +16,7 @@ def command(targets: Targets, in_place: InPlace = False, output: Out = None) -> 
 
     if output is not None and (in_place or len(targets) != 1):
         raise UsageError("-o goes with one target and without --in-place", cure="choose one of them.")
-    templates = [template for target in targets for template in api.read(target)]
+    templates = [template for target in targets for template in read(target)]
     changes = [(template, strip(template)) for template in templates]
     if output is not None:
         hint(f"written: {sources.write_to(output, targets[0], changes)}")

@@ -8,8 +8,9 @@ import typer
 
 from templatefix import api, schema
 from templatefix.cli.exits import Exit, of_outcomes
-from templatefix.cli.options import AsFormat, ExitZero, Format, Quiet, Targets, color, ended
+from templatefix.cli.options import AsFormat, ExitZero, Format, Quiet, Targets, color, ended, read
 from templatefix.errors import UsageError
+from templatefix.inference import engines, lines, notes
 from templatefix.model import Policy, Template, Verdict
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ Original = Annotated[
 ]
 Tokenizer = Annotated[
     str | None,
-    typer.Option(help="A tokenizer's directory: judge the masks of its tokens too.", metavar="DIR"),
+    typer.Option(
+        help="A tokenizer's directory, or org/name: judge the masks of its tokens too.", metavar="DIR"
+    ),
 ]
 Talk = Annotated[
     str | None,
@@ -43,6 +46,13 @@ Whitespace = Annotated[
     typer.Option(help="Whether whitespace after the end of turn may be trained."),
 ]
 
+Inference = Annotated[
+    bool,
+    typer.Option(
+        "--inference", help="Say which engines of inference stacks, of those installed, reject the template."
+    ),
+]
+
 
 def command(
     targets: Targets,
@@ -52,6 +62,7 @@ def command(
     header: Header = "excluded",
     prefill: Prefill = "either",
     whitespace: Whitespace = "excluded",
+    inference: Inference = False,
     form: AsFormat = Format.TEXT,
     quiet: Quiet = False,
     exit_zero: ExitZero = False,
@@ -59,9 +70,9 @@ def command(
     """Render masks as transformers does, and judge them claim by claim."""
     if original is not None and len(targets) != 1:
         raise UsageError("--original goes with one target", cure="verify one target at a time.")
-    before = api.main(api.read(original)) if original is not None else None
+    before = api.main(read(original, quiet)) if original is not None else None
     loaded, probe = _load(tokenizer, conversation)
-    templates = [each for target in targets for each in api.read(target) if each.effective]
+    templates = [each for target in targets for each in read(target, quiet) if each.effective]
     if before is not None:
         templates = [api.main(tuple(templates))]
     policy = Policy(header, prefill, whitespace)
@@ -69,13 +80,19 @@ def command(
         (each, api.verify_template(each, before, tokenizer=loaded, probe=probe, policy=policy))
         for each in templates
     ]
+    checked = [engines(each) for each in templates] if inference else []
     if form is Format.JSON:
         from templatefix.report import json_
 
-        print(json_.dump(schema.verdicts(judged)), end="")
+        print(json_.dump(schema.verdicts(judged, checked)), end="")
     else:
         print("\n".join(_text(each, verdict, probe, loaded, quiet) for each, verdict in judged), end="")
-    return ended(of_outcomes([verdict.outcome for _, verdict in judged]), exit_zero)
+        for each, found in zip(templates, checked, strict=False):
+            print(f"\n{each.label}: inference")
+            print("\n".join(f"  {line}" for line in (*lines(found), *notes(found))))
+    rejected = any(engine.by_marker for found in checked for engine in found)
+    code = of_outcomes([verdict.outcome for _, verdict in judged])
+    return ended(Exit.FOUND if rejected and code is Exit.FINE else code, exit_zero)
 
 
 def _load(tokenizer: str | None, conversation: str | None) -> tuple[Any, Probe | None]:

@@ -1,16 +1,19 @@
 """The values that pass between the floors: frozen, plain, free of I/O."""
 
+from templatefix.model.engines import Engine
 from templatefix.model.findings import Finding, Fix, Report, Safety, Severity
 from templatefix.model.methods import Allowance, Method
 from templatefix.model.outcomes import DECLARED_CHANGE, Candidate, Change, Outcome, Status, Variant
+from templatefix.model.plans import Action, Evidence, Plan, Pushed, PushedFile
 from templatefix.model.refusals import Attempt, Refusal, RefusalKind
-from templatefix.model.templates import Conversation, Message, Origin, Rendered, Template
+from templatefix.model.templates import Conversation, HubFile, Message, Origin, Rendered, Template
 from templatefix.model.text import Edit, Span, unified_diff
 from templatefix.model.verdicts import DEFAULT_POLICY, Check, Claim, Coverage, Note, Policy, Tri, Verdict
 
 __all__ = [
     "DECLARED_CHANGE",
     "DEFAULT_POLICY",
+    "Action",
     "Allowance",
     "Attempt",
     "Candidate",
@@ -20,14 +23,20 @@ __all__ = [
     "Conversation",
     "Coverage",
     "Edit",
+    "Engine",
+    "Evidence",
     "Finding",
     "Fix",
+    "HubFile",
     "Message",
     "Method",
     "Note",
     "Origin",
     "Outcome",
+    "Plan",
     "Policy",
+    "Pushed",
+    "PushedFile",
     "Refusal",
     "RefusalKind",
     "Rendered",

@@ -15,19 +15,48 @@ Conversation = Sequence[Message]
 
 
 @dataclass(frozen=True, slots=True)
+class HubFile:
+    """A file of a model on the Hugging Face Hub, at one commit.
+
+    Args:
+        repo (`str`): `org/name`.
+        revision (`str`): The branch or tag that was asked for.
+        sha (`str`): The commit.
+        name (`str`): The file's path in the repository.
+        cached (`bool`): Whether the Hub was not reached, and the commit is the last one known.
+    """
+
+    repo: str
+    revision: str
+    sha: str
+    name: str
+    cached: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.repo}@{self.sha[:8]}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """Where a template was found.
 
     Args:
         path (`str`): File path, `-` for standard input, or a description such as `<Qwen2Tokenizer>`.
         pointer (`str`, *optional*): RFC 6901 JSON pointer of the string within the file; empty for a plain file.
+        hub (`HubFile`, *optional*): Which file of the Hub it is; `path` is then a copy in the cache.
     """
 
     path: str
     pointer: str = ""
+    hub: HubFile | None = None
+
+    @property
+    def place(self) -> str:
+        """The file as people know it: on the Hub, or by its path."""
+        return str(self.hub) if self.hub else self.path
 
     def __str__(self) -> str:
-        return f"{self.path}#{self.pointer}" if self.pointer else self.path
+        return f"{self.place}#{self.pointer}" if self.pointer else self.place
 
 
 @dataclass(frozen=True, slots=True)

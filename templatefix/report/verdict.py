@@ -25,7 +25,7 @@ def write_verdict(template: Template, verdict: Verdict) -> str:
         verdict (`Verdict`): The judgement.
     """
     lines = [f"{visible(template.label)}: {verdict.outcome}"]
-    lines += [f"  {line}" for claim in Claim if (line := _claim(claim, verdict))]
+    lines += [f"  {claim:<17} {outcome:<10} {rest}" for claim, outcome, rest in claims(verdict)]
     blame = verdict.blame
     if blame is not None:
         where = f", marker in line {blame.line}" if blame.line else ""
@@ -41,20 +41,25 @@ def write_verdict(template: Template, verdict: Verdict) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _claim(claim: Claim, verdict: Verdict) -> str:
+def claims(verdict: Verdict) -> list[tuple[Claim, str, str]]:
+    """Return each claim that was judged, its outcome, and on how many probes."""
+    return [(claim, *found) for claim in Claim if (found := _claim(claim, verdict))]
+
+
+def _claim(claim: Claim, verdict: Verdict) -> tuple[str, str] | None:
     worst: dict[str, Tri] = {}
     for check in verdict.checks:
         if check.claim is claim:  # a probe may have several faults
             worst[check.probe] = min(check.outcome, worst.get(check.probe, "holds"), key=_ORDER.index)
     if not worst:
-        return ""
+        return None
     if claim is Claim.SAME_TEXT and verdict.proven:
-        return f"{claim:<17} proven     for every conversation, and tested on {len(worst)} probes"
+        return "proven", f"for every conversation, and tested on {len(worst)} probes"
     counts = Counter(worst.values())
     others = ", ".join(f"{number} {outcome}" for outcome, number in counts.items() if outcome != "holds")
     tail = f" ({others})" if others else ""
     tail += "" if claim.of_mask else "; about the template, not the mask"
-    return f"{claim:<17} {verdict.of(claim):<10} on {counts['holds']} of {len(worst)} probes{tail}"
+    return verdict.of(claim), f"on {counts['holds']} of {len(worst)} probes{tail}"
 
 
 def _quoted(text: str) -> str:

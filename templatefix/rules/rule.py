@@ -23,11 +23,13 @@ class Subject:
         template (`Template`): The template.
         source (`Source`): Its located tree; spans refer to `source.text`.
         siblings (`tuple[Subject, ...]`): The other variants of the target, without siblings of their own.
+        beside (`tuple[Template, ...]`): All other templates of the target, used or not.
     """
 
     template: Template
     source: Source
     siblings: tuple[Subject, ...] = ()
+    beside: tuple[Template, ...] = ()
 
     @property
     def text(self) -> str:
@@ -95,6 +97,9 @@ class Case:
         severity (`Severity`, *optional*): Of all the findings, where it differs from the rule's.
         siblings (`tuple[str, ...]`): Other variants of the same target.
         effective (`bool`): Whether transformers would use this variant.
+        place (`str`): The file it lies in.
+        name (`str`): The variant's name.
+        beside (`tuple[Template, ...]`): Other templates of the same target, with their places.
     """
 
     source: str
@@ -102,6 +107,9 @@ class Case:
     severity: Severity | None = None
     siblings: tuple[str, ...] = ()
     effective: bool = True
+    place: str = "<template>"
+    name: str = "default"
+    beside: tuple[Template, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

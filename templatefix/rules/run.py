@@ -37,7 +37,8 @@ def check(templates: Sequence[Template], *, render: bool = False) -> tuple[Findi
                 raise each.problem
         else:
             others = tuple(other for other in subjects if _variants(each.template, other.template))
-            found = list(_parsed(replace(each, siblings=others), render))
+            beside = tuple(other for other in templates if other is not template)
+            found = list(_parsed(replace(each, siblings=others, beside=beside), render))
         findings += sorted(found, key=lambda finding: (finding.line, finding.code, finding.column))
     return tuple(findings)
 

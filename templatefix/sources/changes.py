@@ -10,6 +10,7 @@ from pathlib import Path
 from templatefix.errors import SourceError, UsageError, WriteError
 from templatefix.model import Template, unified_diff
 from templatefix.sources.files import decode, is_file, read_bytes
+from templatefix.sources.gguf import is_gguf, refuse_in_place
 from templatefix.sources.jsontext import lookup, parse, replace_strings
 
 Change = tuple[Template, str]
@@ -52,7 +53,9 @@ def prepare(changes: Sequence[Change]) -> tuple[FileChange, ...]:
                 where=template.label,
                 cure="write it to a new file with `-o OUT`, or set the tokenizer's `chat_template` yourself.",
             )
-        _, places = files.setdefault(Path(os.path.realpath(origin.path)), (origin.path, {}))
+        _, places = files.setdefault(Path(os.path.realpath(origin.path)), (origin.place, {}))
+        if is_gguf(origin.path):
+            raise refuse_in_place(origin.path)
         same = places.setdefault(origin.pointer, (template, text))[1] == text
         if not same or ("" in places and len(places) > 1):
             raise UsageError("two different texts are given for one place", where=str(origin))
@@ -71,16 +74,20 @@ def diff(changes: Sequence[Change]) -> str:
         UsageError: One place is given two different texts.
         WriteError: A file differs from what was read, or the new text cannot be stored in it.
     """
-    in_files = [change for change in changes if is_file(change[0].origin.path)]
+    in_files = [change for change in changes if _is_text_file(change[0])]
     pieces = [
         unified_diff(template.source, text, template.label, template.label)
         for template, text in changes
-        if not is_file(template.origin.path)
+        if not _is_text_file(template)
     ]
     for file in prepare(in_files):
         label = _patch_label(file.label)
         pieces.append(unified_diff(file.before.decode(), file.after.decode(), label, label))
     return "".join(pieces)
+
+
+def _is_text_file(template: Template) -> bool:
+    return is_file(template.origin.path) and not is_gguf(template.origin.path)
 
 
 def encode(text: str, where: str) -> bytes:

@@ -105,9 +105,9 @@ def decode(data: bytes, path: str) -> str:
     """
     if data.startswith(b"GGUF"):
         raise SourceError(
-            "this is a GGUF model file, which is not read yet",
+            "this is a GGUF model file by another name",
             where=path,
-            cure="write its metadata value `tokenizer.chat_template` to a .jinja file and name that.",
+            cure="give it a name that ends with .gguf.",
         )
     try:
         text = data.decode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from templatefix.sources.precedence import Place, Stored, by_processor, by_token
 from templatefix.sources.tokens import special_tokens
 from templatefix.sources.variants import KEY, is_blank, variants
 
-_SPECIAL_TOKENS = "special_tokens_map.json"
-_PROCESSOR_FILES = (
+SPECIAL_TOKENS = "special_tokens_map.json"
+PROCESSOR_FILES = (
     Place.PROCESSOR.value,
     Place.LEGACY.value,
     "preprocessor_config.json",
@@ -26,13 +26,14 @@ _PROCESSOR_FILES = (
 _JSON = (Place.TOKENIZER, Place.PROCESSOR, Place.LEGACY)
 
 
-def read_folder(folder: str) -> tuple[Template, ...]:
+def read_folder(folder: str, listed: Collection[str] = ()) -> tuple[Template, ...]:
     """Return all templates of a model directory, the effective ones first.
 
     A blank template that another file shadows is left out: nothing can ever render it.
 
     Args:
         folder (`str`): The directory.
+        listed (`Collection[str]`): Files that count as there without having been downloaded.
 
     Raises:
         SourceError: There is no template, one in use is blank, or a file cannot be read.
@@ -41,11 +42,11 @@ def read_folder(folder: str) -> tuple[Template, ...]:
         if os.path.isdir(part):
             require_listable(part)
     configs = {place: _json(folder, place.value) for place in _JSON}
-    tokens = special_tokens(configs[Place.TOKENIZER] or {}, _json(folder, _SPECIAL_TOKENS) or {})
+    tokens = special_tokens(configs[Place.TOKENIZER] or {}, _json(folder, SPECIAL_TOKENS) or {})
     stored = [*_texts(folder, tokens), *_values(folder, configs, tokens)]
     used = [*by_tokenizer(stored).values()]
     # Whatever a processor would load counts only where there is one to load.
-    if any(os.path.isfile(os.path.join(folder, name)) for name in _PROCESSOR_FILES):
+    if any(name in listed or os.path.isfile(os.path.join(folder, name)) for name in PROCESSOR_FILES):
         used += by_processor(stored, has_legacy=configs[Place.LEGACY] is not None).values()
     places = {one.template.origin for one in used}
     templates = [replace(one.template, effective=one.template.origin in places) for one in stored]
@@ -73,7 +74,7 @@ def tokens_beside(file: str) -> dict[str, str]:
     folder = os.path.dirname(file)
     if is_additional(file):
         folder = os.path.normpath(os.path.join(folder, os.pardir))
-    return special_tokens(_json(folder, Place.TOKENIZER.value) or {}, _json(folder, _SPECIAL_TOKENS) or {})
+    return special_tokens(_json(folder, Place.TOKENIZER.value) or {}, _json(folder, SPECIAL_TOKENS) or {})
 
 
 def is_additional(file: str) -> bool:

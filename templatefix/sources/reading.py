@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 
 from templatefix.errors import SourceError, UsageError
+from templatefix.hub import HubId, hub_id
 from templatefix.model import Origin, Template
 from templatefix.sources.files import STDIN, decode, read_bytes, read_stdin, spell, tokenizer_cure
 from templatefix.sources.folder import is_additional, read_folder, tokens_beside
+from templatefix.sources.gguf import is_gguf, read_gguf
 from templatefix.sources.jsontext import parse
 from templatefix.sources.objects import HasChatTemplate, read_object
 from templatefix.sources.variants import KEY, is_blank, variants
 
-Target = str | os.PathLike[str] | Template | HasChatTemplate
-
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_FILE_SUFFIXES = (".jinja", ".jinja2", ".j2", ".json", ".txt", ".gguf")
+Target = str | os.PathLike[str] | HubId | Template | HasChatTemplate
 
 
 def read(target: Target) -> tuple[Template, ...]:
@@ -27,20 +25,25 @@ def read(target: Target) -> tuple[Template, ...]:
 
     Args:
         target (`str`, `os.PathLike`, `Template` or tokenizer): A `.jinja` or other text file, a JSON file
-            with a `chat_template`, a model directory, `-` for standard input, a tokenizer or processor, or a
-            `Template`, which is returned as it is.
+            with a `chat_template`, a `.gguf` model file, a model directory, `org/name` or `org/name@revision` on the
+            Hub, `-` for standard input, a tokenizer or processor, or a `Template`, which is returned as it is.
 
     Raises:
         SourceError: The target could not be read or holds no chat template.
+        HubError: The Hub was not reached, or refused.
         UsageError: The target is none of these.
     """
     if isinstance(target, Template):
         templates: tuple[Template, ...] = (target,)
     elif isinstance(target, str) and target == STDIN:
         templates = (Template(decode(read_stdin(), STDIN), origin=Origin(STDIN)),)
+    elif (model := hub_id(target)) is not None:
+        from templatefix.sources.hub import read_hub
+
+        templates = read_hub(model)
     elif isinstance(target, str | os.PathLike):
         templates = _read_path(target)
-    elif hasattr(target, KEY):
+    elif not isinstance(target, HubId) and hasattr(target, KEY):
         templates = read_object(target)
     else:
         raise UsageError(
@@ -58,6 +61,8 @@ def _read_path(target: str | os.PathLike[str]) -> tuple[Template, ...]:
         _explain_missing(target)
     if os.path.isdir(path):
         return read_folder(path)
+    if is_gguf(path):
+        return read_gguf(path)
     text = decode(read_bytes(path), path)
     if not path.lower().endswith(".json"):
         return (Template(text, _name(path), Origin(path), variables=tokens_beside(path)),)
@@ -85,14 +90,6 @@ def _explain_missing(target: str) -> None:
         raise SourceError(
             "this is the text of a template, not a path",
             cure="pass `Template.from_source(text)`, or pipe it in and name `-`.",
-        )
-    is_path = target.lower().endswith(_FILE_SUFFIXES) or os.path.isdir(target.partition("/")[0])
-    if _HUB_ID.fullmatch(target) and not is_path:
-        raise SourceError(
-            "there is no such path, and models on the Hugging Face Hub are not read yet",
-            where=target,
-            cure="download the files and name DIR: "
-            f"hf download {target} --include '*.json' --include '*.jinja' --local-dir DIR",
         )
 
 

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from templatefix.errors import SourceError
+from templatefix.hub import hub_id
 
 FILE = "tokenizer.json"
 _CONFIG = "tokenizer_config.json"
@@ -19,18 +20,23 @@ def has_tokenizer(path: str | os.PathLike[str]) -> bool:
 
 
 def load_tokenizer(path: str | os.PathLike[str]) -> Any:
-    """Load the fast tokenizer of a directory.
+    """Load the fast tokenizer of a directory, or of a model on the Hub.
 
     Args:
-        path (`str` or `os.PathLike`): A directory with a `tokenizer.json`, or that file.
+        path (`str` or `os.PathLike`): A directory with a `tokenizer.json`, that file, or `org/name[@revision]`.
 
     Returns:
         `PreTrainedTokenizerFast`: The tokenizer, of its own class where transformers knows it.
 
     Raises:
+        HubError: The Hub was not reached, or refused.
         SourceError: There is none, it is a slow one only, or its files are broken.
     """
     folder = os.fsdecode(path)
+    if (model := hub_id(path)) is not None:
+        from templatefix.sources.hub import fetch_loadable
+
+        folder, _ = fetch_loadable(model)
     if os.path.basename(folder) == FILE and os.path.isfile(folder):
         folder = os.path.dirname(folder) or os.curdir
     _require_files(folder)

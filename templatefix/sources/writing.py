@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from templatefix.errors import UsageError, WriteError
+from templatefix.hub import hub_id
 from templatefix.sources.atomic import failed, replace_all, stage, sync_folder
 from templatefix.sources.changes import Change, FileChange, encode, prepare
+from templatefix.sources.copying import copy_folder, copy_gguf, copy_model, exists, require_none_left
 from templatefix.sources.files import STDIN, read_bytes
+from templatefix.sources.gguf import is_gguf
 from templatefix.sources.precedence import Place
 from templatefix.sources.reading import Target
 
@@ -35,6 +36,13 @@ def write_back(changes: Sequence[Change]) -> tuple[Path, ...]:
         WriteError: A file changed on disk since it was read, lies in the cache of the Hub, or could not be
             written.
     """
+    for template, _ in changes:
+        if template.origin.hub is not None:
+            raise WriteError(
+                "a model on the Hub is not changed in place",
+                where=template.origin.place,
+                cure="write a copy with `-o DIR`, or open a pull request with `templatefix push`.",
+            )
     files = [file for file in prepare(changes) if file.before != file.after]
     for file in files:
         _require_own(file)
@@ -51,8 +59,9 @@ def write_to(
         out (`str` or `os.PathLike`): For a directory, the new directory: it gets the files of the top level
             and of `additional_chat_templates/`. Else a file, or a directory (one that exists, or a name that
             ends with a slash) to put a file of the target's name in.
-        target (`str`, `os.PathLike`, `Template` or tokenizer): What was read. If it is no path, `out` gets
-            the text of its one template.
+        target (`str`, `os.PathLike`, `Template` or tokenizer): What was read. Of a model on the Hub, `out` gets
+            all that a tokenizer or processor is loaded from. If it is neither that nor a path, `out` gets the text
+            of its one template.
         changes (`Sequence[tuple[Template, str]]`): Its templates, and their new texts. Templates that are
             left out stay as they are; only a target that is no path needs its one.
         overwrite (`bool`, *optional*, defaults to `False`): Whether an existing file may be replaced.
@@ -61,20 +70,29 @@ def write_to(
         `Path`: The file or directory that was written.
 
     Raises:
+        HubError: The Hub was not reached, or refused.
         SourceError: The target is gone.
         UsageError: `out` does not fit the target, or `changes` do not belong to it.
         WriteError: `out` exists, the target changed since it was read, or writing failed.
     """
     place = os.fspath(out)
     try:
+        if hub_id(target) is not None:
+            return copy_model(place, changes, {file.path: file for file in prepare(changes)})
         if target == STDIN or not isinstance(target, str | os.PathLike):
             return _write_text(place, changes, overwrite)
-        source = Path(os.path.realpath(target))
+        if is_gguf(os.fsdecode(target)):
+            return copy_gguf(Path(place), Path(target), changes, overwrite)
         files = {file.path: file for file in prepare(changes)}
+        source = Path(os.path.realpath(target))
         if source.is_dir():
-            return _write_folder(place, source, files)
+            parts = [source, source / Place.ADDITIONAL.value]
+            found = [
+                each for part in parts if part.is_dir() for each in sorted(part.iterdir()) if each.is_file()
+            ]
+            return copy_folder(place, source, found, files)
         data = files.pop(source).after if source in files else read_bytes(str(source))
-        _require_none_left(files)
+        require_none_left(files)
         return _write_file(_file_in(place, Path(target).name), data, source, overwrite)
     except OSError as error:
         raise failed(error, place) from error
@@ -101,57 +119,13 @@ def _write_file(out: Path, data: bytes, source: Path | None, overwrite: bool) ->
             cure=f"give it a name that ends with {'.json' if is_json else '.jinja'}.",
         )
     if os.path.lexists(out) and not (overwrite and out.is_file()):
-        raise _exists(
-            str(out), "name another file, or ask to overwrite." if out.is_file() else "name a file."
-        )
+        raise exists(str(out), "name another file, or ask to overwrite." if out.is_file() else "name a file.")
     real = Path(os.path.realpath(out))
     real.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as cleanup:
         os.replace(stage(real, data, cleanup, like=real if real.exists() else source), real)
     sync_folder(real.parent)
     return out
-
-
-def _write_folder(place: str, source: Path, files: Mapping[Path, FileChange]) -> Path:
-    out = Path(os.path.realpath(place))
-    if out == source or source in out.parents:
-        raise UsageError(
-            "the output lies in the directory that is read", where=place, cure="name a place outside of it."
-        )
-    if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
-        raise _exists(place, "name a directory that does not exist yet, or an empty one.")
-    parts = [source, source / Place.ADDITIONAL.value]
-    found = [file for part in parts if part.is_dir() for file in sorted(part.iterdir()) if file.is_file()]
-    reached = {Path(os.path.realpath(file)) for file in found}
-    _require_none_left({path: file for path, file in files.items() if path not in reached})
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
-        copy = Path(scratch, out.name)
-        copy.mkdir()
-        for file in found:
-            goal = copy / file.relative_to(source)
-            goal.parent.mkdir(exist_ok=True)
-            shutil.copy(file, goal)
-            if (change := files.get(Path(os.path.realpath(file)))) is not None:
-                goal.write_bytes(change.after)
-        if out.exists():
-            out.rmdir()
-        os.replace(copy, out)
-    sync_folder(out.parent)
-    return Path(place)
-
-
-def _require_none_left(files: Mapping[Path, FileChange]) -> None:
-    for file in files.values():
-        raise UsageError(
-            "this file is to be changed, and is no part of the target",
-            where=file.label,
-            cure="pass the changes of the templates that were read from this target, and no others.",
-        )
-
-
-def _exists(place: str, cure: str) -> WriteError:
-    return WriteError("it exists already, and nothing is overwritten", where=place, cure=cure)
 
 
 def _require_own(file: FileChange) -> None:

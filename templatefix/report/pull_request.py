@@ -1,0 +1,86 @@
+"""The text of a pull request: what changes, how it was proven, what it may break, how to see for oneself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from templatefix import __version__
+from templatefix.model import Evidence, Plan
+from templatefix.report import conversation
+from templatefix.report.verdict import claims
+
+_FENCE = "```"
+
+
+def write(plan: Plan) -> str:
+    """Return the description of a commit or pull request, as Markdown.
+
+    Args:
+        plan (`Plan`): What is pushed.
+    """
+    return "\n".join(_lines(plan)) + "\n"
+
+
+def table(evidence: Evidence) -> str:
+    """Return the outcome of each claim as a Markdown table."""
+    rows = [f"| {claim} | {outcome} | {rest} |" for claim, outcome, rest in claims(evidence.verdict)]
+    return "\n".join(["| claim | outcome | evidence |", "|---|---|---|", *rows])
+
+
+def _lines(plan: Plan) -> Iterator[str]:
+    yield (
+        "TRL's `assistant_only_loss=True` trains on what the chat template puts between `{% generation %}` and "
+        "`{% endgeneration %}`, and without markers on nothing."
+    )
+    yield ""
+    if plan.training_file:
+        yield (
+            f"This adds the template with markers as `{plan.training_file}`, for training alone "
+            f"(`SFTConfig(chat_template_path=…)`). The template in use stays as it is."
+        )
+    else:
+        names = ", ".join(f"`{file.name}`" for file in plan.files)
+        declared = any(each.declared for each in plan.evidence)
+        text = "changes as noted below" if declared else "stays the same"
+        does = (
+            "corrects" if any("endgeneration" in each.template.source for each in plan.evidence) else "adds"
+        )
+        yield f"This {does} the markers in {names} and changes nothing else. What the template renders {text}."
+    for each in plan.evidence:
+        yield from _evidence(each)
+    if risks := dict.fromkeys(risk for each in plan.evidence for risk in each.risks):
+        yield "\n## Inference\n"
+        yield from (f"- {risk}" for risk in risks)
+    yield from _reproduce(plan)
+
+
+def _evidence(evidence: Evidence) -> Iterator[str]:
+    verdict = evidence.verdict
+    probes = {check.probe for check in verdict.checks}
+    yield f"\n## Template `{evidence.template.name}`\n"
+    yield f"Found by: {evidence.how}. Judged on {len(probes)} conversations ({verdict.policy}).\n"
+    yield table(evidence)
+    if diff := evidence.diff():
+        yield f"\n{_FENCE}diff\n{diff}{_FENCE}"
+    for note in verdict.notes:
+        yield f"\nNote: {note.text}"
+    if evidence.sample:
+        yield "\nA conversation, its trained text in ⟦ ⟧:\n"
+        yield f"{_FENCE}text\n{conversation.write(evidence.sample)}{_FENCE}"
+
+
+def _reproduce(plan: Plan) -> Iterator[str]:
+    yield f"\n## See for yourself\n\n{_FENCE}sh\npip install templatefix=={__version__}"
+    if plan.base:
+        option = f" --training-file {plan.training_file}" if plan.training_file else ""
+        ask = (
+            f"templatefix push {plan.repo}@{plan.base}{option}"
+            if option
+            else f"templatefix fix {plan.repo}@{plan.base}"
+        )
+        yield f"{ask}  # prints this diff, and changes nothing"
+    if not plan.training_file:
+        original = f" --original {plan.repo}@{plan.base}" if plan.base else ""
+        where = "main" if plan.action in ("create", "commit") else f"refs/pr/{plan.pull or 'N'}"
+        yield f"templatefix verify {plan.repo}@{where}{original}"
+    yield _FENCE

@@ -1,0 +1,67 @@
+"""A push, or what it would be, for people at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from templatefix.model import Plan, Pushed
+from templatefix.report.snippet import visible
+from templatefix.report.verdict import write_verdict
+
+_DOES = {
+    "open": "open a pull request",
+    "update": "add a commit to your open pull request",
+    "commit": "commit to the branch, without a pull request",
+    "create": "create the repository, with all files of the tokenizer",
+}
+_MOST = 40
+
+
+def write(result: Pushed) -> str:
+    """Return the diff, the evidence for each template, and what the markers may break.
+
+    Args:
+        result (`Pushed`): What `push` returned.
+    """
+    plan = result.plan
+    if plan.action in ("refuse", "nothing"):
+        return ""
+    shown = plan.diff() if plan.action != "create" else "".join(_file(plan))
+    # what a JSON file's one long line holds is for nobody to read
+    texts = [f"\n{each.diff()}" for each in plan.evidence if each.in_json and not plan.training_file]
+    parts = [shown, *texts, *(f"\n{write_verdict(each.template, each.verdict)}" for each in plan.evidence)]
+    if risks := dict.fromkeys(risk for each in plan.evidence for risk in each.risks):
+        parts.append("\ninference:\n" + "".join(f"  {risk}\n" for risk in risks))
+    return "".join(parts)
+
+
+def summary(result: Pushed) -> Iterator[str]:
+    """Yield lines that say who does what to which repository, and what came of it."""
+    plan = result.plan
+    if plan.action == "refuse":
+        yield f"refused, nothing is pushed: {visible(plan.reason)}"
+        return
+    if plan.action == "nothing":
+        yield f"nothing to push: {plan.reason}"
+        return
+    if not result.sha:
+        yield (
+            f"you are {plan.user}" if plan.user else "you are not logged in: `hf auth login` before you push"
+        )
+        yield f"--yes would {_does(plan)}"
+        yield f'  "{plan.title}"'
+        return
+    yield f"pushed as {plan.user}: {result.url}"
+    outcomes = ", ".join(verdict.outcome for verdict in result.verdicts)
+    yield f"read back at {result.sha}, and judged again: {outcomes}"
+
+
+def _does(plan: Plan) -> str:
+    number = f" {plan.pull}" if plan.pull else ""
+    base = f" at {plan.base}" if plan.base else ""
+    return f"{_DOES[plan.action]}{number}: {plan.repo}, {plan.revision}{base}"
+
+
+def _file(plan: Plan) -> Iterator[str]:
+    for file in plan.files[:_MOST]:
+        yield f"+ {file.name} ({len(file.after)} bytes)\n"

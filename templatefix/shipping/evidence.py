@@ -1,0 +1,75 @@
+"""What is known of each template that a push would change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from templatefix import api
+from templatefix.inference import engines, notes
+from templatefix.model import Evidence, Outcome, Safety, Template, Variant, Verdict
+from templatefix.report.verdict import write_outcome
+
+
+def gather(
+    repository: Sequence[Template],
+    target: Sequence[Template],
+    *,
+    variant: Variant = "same-text",
+    allow: Collection[str] = (),
+) -> tuple[Evidence, ...]:
+    """Fix the templates of a target, and judge what that makes of those in the repository.
+
+    Args:
+        repository (`Sequence[Template]`): The templates in use in the repository that is pushed to.
+        target (`Sequence[Template]`): Those of the target, perhaps the same.
+        variant (`str`): See [`templatefix.fix`].
+        allow (`Collection[str]`): See [`templatefix.fix`].
+    """
+    outcomes = [api.fix_template(each, variant=variant, allow=allow) for each in target]
+    return tuple(_evidence(each, _counterpart(each, outcomes)) for each in repository)
+
+
+def _counterpart(template: Template, outcomes: Sequence[Outcome]) -> Outcome | None:
+    """The outcome for the same place, else for the same name."""
+    place = _place(template)
+    same_name = [each for each in outcomes if each.template.name == template.name]
+    return next((each for each in same_name if _place(each.template) == place), next(iter(same_name), None))
+
+
+def _place(template: Template) -> tuple[str, str]:
+    origin = template.origin
+    return (origin.hub.name if origin.hub else origin.path.rpartition("/")[2], origin.pointer)
+
+
+def _evidence(template: Template, outcome: Outcome | None) -> Evidence:
+    if outcome is None:
+        reason = f"{template.label}: the target has no template called {template.name!r}"
+        return Evidence(template, template.source, Verdict(), "", reason=reason)
+    if outcome.refusal is not None:
+        reason = write_outcome(outcome).strip()
+        return Evidence(template, template.source, outcome.verdict, "", reason=reason)
+    declared, after = outcome.safety is Safety.UNSAFE, outcome.after
+    marked = Template(after, template.name, template.origin, variables=template.variables)
+    verdict = outcome.verdict
+    if outcome.before != template.source:  # the repository's text is another than what was patched
+        verdict = api.verify_template(marked, template)
+    how = f"registry patch {outcome.family}" if outcome.family else outcome.method or "marked already"
+    reason = (
+        ""
+        if verdict.outcome == "holds"
+        else f"{template.label}: the verdict is {verdict.outcome}{_why(verdict)}"
+    )
+    return Evidence(
+        template,
+        after,
+        verdict,
+        how,
+        declared=declared,
+        sample=tuple(api.sample(marked)),
+        risks=notes(engines(marked)),
+        reason=reason,
+    )
+
+
+def _why(verdict: Verdict) -> str:
+    return f": {verdict.blame.claim}: {verdict.blame.detail}" if verdict.blame else ""

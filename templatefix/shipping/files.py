@@ -1,0 +1,105 @@
+"""From evidence to the exact bytes of a commit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+from templatefix import sources
+from templatefix.errors import UsageError
+from templatefix.model import Evidence, PushedFile, Template
+
+_OWN_FILE = re.compile(r"[\w.-]+\.jinja")
+
+
+def in_place(evidence: Sequence[Evidence], head: Sequence[Template]) -> tuple[PushedFile, ...]:
+    """Put each text where it is in use at the commit that ours will follow.
+
+    Args:
+        evidence (`Sequence[Evidence]`): The texts.
+        head (`Sequence[Template]`): The templates of that commit.
+
+    Returns:
+        `tuple[PushedFile, ...]`: The files that change.
+
+    Raises:
+        UsageError: The commit has no such place.
+        WriteError: The bytes would not hold exactly the text that was judged.
+    """
+    places = {_place(each): each for each in head}
+    changes = []
+    for one in evidence:
+        if (there := places.get(_place(one.template))) is None:
+            raise UsageError(
+                "the open pull request has no template at this place",
+                where=one.template.label,
+                cure="close it, and run the command again: it opens another.",
+            )
+        changes.append((there, one.after))
+    found = []
+    for name, group in groupby(
+        sorted(changes, key=lambda change: _place(change[0])), lambda c: _place(c[0])[0]
+    ):
+        [file] = sources.prepare(list(group))
+        if file.before != file.after:
+            found.append(PushedFile(name, file.before, file.after))
+    return tuple(found)
+
+
+def of_its_own(evidence: Evidence, name: str, before: bytes | None) -> tuple[PushedFile, ...]:
+    """Put a text into a file that no loader looks at.
+
+    Args:
+        evidence (`Evidence`): The main template's.
+        name (`str`): The file.
+        before (`bytes`, *optional*): What it holds now.
+
+    Raises:
+        UsageError: The name is not that of such a file.
+    """
+    check_name(name)
+    after = evidence.after.encode()
+    return () if before == after else (PushedFile(name, before, after),)
+
+
+def check_name(name: str) -> None:
+    """Check the name of a file for training alone.
+
+    Raises:
+        UsageError: Loaders would take it for the template in use, or it is no name of a .jinja file.
+    """
+    if not _OWN_FILE.fullmatch(name) or name == "chat_template.jinja":
+        raise UsageError(
+            "this is no name for a template that is used in training alone",
+            where=name,
+            cure="take chat_template_training.jinja: at the top level, and not chat_template.jinja itself.",
+        )
+
+
+def whole_model(evidence: Sequence[Evidence], target: str) -> tuple[PushedFile, ...]:
+    """Collect all that a tokenizer is loaded from, patched where it is to be.
+
+    Args:
+        evidence (`Sequence[Evidence]`): The texts, of the target's own templates.
+        target (`str`): A directory, or a model on the Hub.
+
+    Raises:
+        UsageError: The target is neither.
+    """
+    changed = {
+        file.path: file.after for file in sources.prepare([(each.template, each.after) for each in evidence])
+    }
+    folder, names = sources.loadable(target, evidence[0].template)
+    return tuple(PushedFile(name, None, _content(Path(folder, name), changed)) for name in names)
+
+
+def _content(path: Path, changed: dict[Path, bytes]) -> bytes:
+    real = path.resolve()
+    return changed[real] if real in changed else real.read_bytes()
+
+
+def _place(template: Template) -> tuple[str, str]:
+    origin = template.origin
+    return (origin.hub.name if origin.hub else origin.path, origin.pointer)

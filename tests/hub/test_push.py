@@ -1,0 +1,254 @@
+"""What is pushed: one line, proven, once, atomically, by who may; and read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from huggingface_hub import CommitOperationAdd, HfApi, constants
+
+import templatefix
+from templatefix import api
+from templatefix.errors import HubError, UsageError
+from templatefix.model import Pushed
+from templatefix.shipping import planning, pushing
+from tests.conftest import fixture
+from tests.hub import Fault, Hub, Repository
+from tests.hub.server import GUEST
+from tests.hub.test_reading import NAME, files
+from tests.test_cli import Run
+
+
+@pytest.fixture
+def repo(hub: Hub) -> Repository:
+    return hub.create(NAME, files())
+
+
+def posts(hub: Hub) -> list[str]:
+    return [each.path for each in hub.requests if each.method == "POST"]
+
+
+def changed(repo: Repository, revision: str, base: str = "main") -> list[str]:
+    diff = repo.git("diff", f"{base}...{revision}", "--unified=0").decode().splitlines()
+    return [line for line in diff if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+
+
+def test_a_dry_run_says_all_and_changes_nothing(hub: Hub, repo: Repository, run: Run) -> None:
+    sha = repo.resolve("main")
+    code, out, err = run("push", NAME)
+    assert code == 0
+    assert out.count("+++ b/") == 2 and "+++ b/tokenizer_config.json" in out
+    assert '\n+  "chat_template": "{%' in out, "the line of the file"
+    assert "\n+        {%- generation %}\n" in out, "the text that it holds"
+    assert "EXACT_SPAN        holds" in out
+    assert "llama-cpp-python" in out and "--training-file" in out
+    assert "you are owner" in err
+    assert f"--yes would open a pull request: {NAME}, main at {sha}" in err
+    assert posts(hub) == [] and repo.resolve("refs/pr/1") is None
+    document = json.loads(run("push", NAME, "--format", "json")[1])
+    assert (document["action"], document["done"], document["base"]) == ("open", False, sha)
+
+
+def test_a_pull_request_is_opened_with_one_line_and_its_proof(hub: Hub, repo: Repository) -> None:
+    base = repo.resolve("main")
+    pushed = templatefix.push(NAME, dry_run=False)
+    assert (pushed.url, pushed.revision) == (f"{hub.url}/{NAME}/discussions/1", "refs/pr/1")
+    assert [verdict.outcome for verdict in pushed.verdicts] == ["holds"]
+    assert repo.resolve("main") == base and repo.resolve("refs/pr/1") == pushed.sha
+    old, new = changed(repo, "refs/pr/1")
+    assert old[:1] + new[:1] == "-+" and new.count("generation %}") == 2
+    [pull] = repo.pulls
+    assert pull.author == "owner" and "{% generation %}" in pull.title
+    for part in (
+        "| EXACT_SPAN | holds |",
+        "| SAME_TEXT | proven |",
+        "⟦",
+        "llama-cpp-python",
+        f"fix {NAME}@{base}",
+    ):
+        assert part in pull.description
+    assert [each.source for each in api.read(f"{NAME}@refs/pr/1")] == [pushed.plan.evidence[0].after]
+
+
+def test_an_own_open_pull_request_is_updated(hub: Hub, repo: Repository) -> None:
+    first = templatefix.push(NAME, dry_run=False)
+    again = templatefix.push(NAME, dry_run=False)
+    assert (again.plan.action, again.plan.pull, again.sha) == ("nothing", 1, "")
+    worse = json.loads(repo.read("refs/pr/1", "tokenizer_config.json"))
+    worse["chat_template"] = fixture("branches")
+    repo.commit({"tokenizer_config.json": json.dumps(worse, indent=2).encode()}, "Spoil", ref="refs/pr/1")
+    second = templatefix.push(NAME, dry_run=False)
+    assert (second.plan.action, second.revision, second.url) == ("update", "refs/pr/1", first.url)
+    assert len(repo.pulls) == 1 and repo.resolve("refs/pr/1") == second.sha
+    assert len(changed(repo, "refs/pr/1")) == 2
+
+
+def test_a_pull_request_of_another_is_left_alone(
+    hub: Hub, repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    templatefix.push(NAME, dry_run=False)
+    monkeypatch.setenv("HF_TOKEN", hub.token(GUEST))
+    assert templatefix.push(NAME, dry_run=False).revision == "refs/pr/2"
+    repo.pulls[1].status = "closed"
+    other = [CommitOperationAdd("README.md", b"# other\n")]
+    HfApi(endpoint=hub.url).create_commit(NAME, other, commit_message="Other work", create_pr=True)
+    assert templatefix.push(NAME, dry_run=False).revision == "refs/pr/4"
+
+
+def test_a_merged_pull_request_leaves_nothing_to_do(hub: Hub, repo: Repository) -> None:
+    pushed = templatefix.push(NAME, dry_run=False)
+    HfApi(endpoint=hub.url).merge_pull_request(NAME, 1)
+    assert api.read(NAME)[0].source == pushed.plan.evidence[0].after
+    assert templatefix.push(NAME, dry_run=False).plan.action == "nothing"
+    assert api.verify(NAME).outcome == "holds"
+
+
+def test_direct_needs_the_right_to_write(hub: Hub, repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", hub.token(GUEST))
+    base = repo.resolve("main")
+    with pytest.raises(HubError, match="may not do this"):
+        templatefix.push(NAME, direct=True, dry_run=False)
+    assert posts(hub) == [] and repo.resolve("main") == base
+    monkeypatch.setenv("HF_TOKEN", hub.token())
+    pushed = templatefix.push(NAME, direct=True, dry_run=False)
+    assert repo.resolve("main") == pushed.sha and repo.pulls == []
+    assert len(changed(repo, "main", str(base))) == 2
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_a_moved_parent_is_refused(
+    hub: Hub, repo: Repository, monkeypatch: pytest.MonkeyPatch, direct: bool
+) -> None:
+    real = planning.plan
+
+    def slow(wish: object) -> object:
+        made = real(wish)  # type: ignore[arg-type]
+        repo.commit({"README.md": b"# moved\n"}, "Somebody else")
+        return made
+
+    monkeypatch.setattr(pushing, "plan", slow)
+    with pytest.raises(HubError, match="has moved since it was read, and nothing was committed"):
+        templatefix.push(NAME, direct=direct, dry_run=False)
+    assert changed(repo, "main", "main~1") == ["-# model", "+# moved"] and repo.resolve("refs/pr/1") is None
+
+
+def test_what_does_not_hold_is_not_pushed(hub: Hub, run: Run) -> None:
+    hub.create("org/judge", {"chat_template.jinja": fixture("judge_model").encode()})
+    code, out, err = run("push", "org/judge", "--yes")
+    assert (code, out) == (1, "")
+    assert "refused, nothing is pushed" in err and "quoted-as-input" in err
+    assert posts(hub) == []
+
+
+def test_one_refused_variant_holds_back_all(hub: Hub) -> None:
+    more = {
+        "chat_template.jinja": fixture("branches").encode(),
+        "additional_chat_templates/judge.jinja": fixture("judge_model").encode(),
+    }
+    hub.create(NAME, more)
+    assert templatefix.push(NAME, dry_run=False).plan.action == "refuse" and posts(hub) == []
+
+
+def test_a_local_patch_is_put_into_the_repository_s_own_bytes(
+    hub: Hub, repo: Repository, tmp_path: Path
+) -> None:
+    local = tmp_path / "patched.jinja"
+    local.write_text(api.fix(NAME).after)
+    pushed = templatefix.push(local, to=NAME, dry_run=False)
+    assert len(changed(repo, "refs/pr/1")) == 2 and pushed.ok
+    local.write_text(local.read_text().replace("<|end|>", "<|stop|>"))
+    refused = templatefix.push(local, to=NAME, dry_run=False)
+    assert refused.plan.action == "refuse" and "SAME_TEXT" in refused.plan.reason
+
+
+def test_a_new_repository_gets_the_whole_tokenizer(
+    hub: Hub, run: Run, real_tokenizer: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = real_tokenizer("qwen-2.5")
+    (folder / "model.safetensors").write_bytes(b"weights")
+    assert run("push", folder, "--to", "owner/new")[0] == 0
+    assert "owner/new" not in hub.repositories
+    code, _, err = run("push", folder, "--to", "owner/new", "--private", "--yes")
+    assert (code, "judged again: holds" in err) == (0, True)
+    made = hub.repositories["owner/new"]
+    assert made.private and "model.safetensors" not in made.files("main")
+    assert made.read("main", "tokenizer.json") == (folder / "tokenizer.json").read_bytes()
+    assert "generation" in json.loads(made.read("main", "tokenizer_config.json"))["chat_template"]
+
+
+def test_a_file_for_training_alone(hub: Hub, repo: Repository) -> None:
+    name = "chat_template_training.jinja"
+    pushed = templatefix.push(NAME, training_file=name, dry_run=False)
+    assert pushed.ok and [verdict.outcome for verdict in pushed.verdicts] == ["holds"]
+    assert set(repo.files("refs/pr/1")) - set(repo.files("main")) == {name}
+    assert repo.read("refs/pr/1", "tokenizer_config.json") == repo.read("main", "tokenizer_config.json")
+    assert repo.read("refs/pr/1", name).decode() == api.fix(NAME).after
+    assert templatefix.push(NAME, training_file=name).plan.action == "nothing"
+    for wrong in ("chat_template.jinja", "additional_chat_templates/x.jinja", "../x.jinja", "x.txt"):
+        with pytest.raises(UsageError):
+            templatefix.push(NAME, training_file=wrong)
+
+
+def test_another_branch(hub: Hub, repo: Repository) -> None:
+    first = repo.resolve("main")
+    repo.commit({"README.md": b"# dev\n"}, "Dev", ref="refs/heads/dev", parent=first)
+    pushed = templatefix.push(NAME, revision="dev", direct=True, dry_run=False)
+    assert repo.resolve("dev") == pushed.sha and repo.resolve("main") == first
+
+
+def cut(hub: Hub, *, after: bool = False) -> Pushed:
+    hub.faults = [Fault(f"POST /api/models/{NAME}/commit", times=1, after=after)]
+    with pytest.raises(HubError, match=r"cut.*whether it has committed is not known") as caught:
+        templatefix.push(NAME, dry_run=False)
+    assert "pushes nothing twice" in caught.value.cure
+    return templatefix.push(NAME, dry_run=False)
+
+
+def test_a_connection_cut_before_the_commit(hub: Hub, repo: Repository) -> None:
+    again = cut(hub)
+    assert (again.plan.action, len(repo.pulls)) == ("open", 1)
+
+
+def test_a_connection_cut_after_the_commit(hub: Hub, repo: Repository) -> None:
+    again = cut(hub, after=True)
+    assert (again.plan.action, len(repo.pulls)) == ("nothing", 1)
+
+
+def test_what_the_hub_spoils_is_found_out(
+    hub: Hub, repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Repository.commit
+
+    def spoil(self: Repository, files: dict[str, bytes], *words: str, **more: str) -> str:
+        return real(self, {name: data + b" " for name, data in files.items()}, *words, **more)
+
+    monkeypatch.setattr(Repository, "commit", spoil)
+    with pytest.raises(HubError, match="not what was pushed"):
+        templatefix.push(NAME, dry_run=False)
+
+
+def test_nobody_logged_in_may_look_but_not_push(
+    hub: Hub, repo: Repository, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_TOKEN")
+    code, out, err = run("push", NAME)
+    assert code == 0 and "generation" in out and "you are not logged in" in err
+    code, _, err = run("push", NAME, "--yes")
+    assert code == 3 and "log in with `hf auth login`" in err and repo.pulls == []
+
+
+def test_no_plan_is_made_on_old_files(hub: Hub, repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    api.read(NAME)
+    monkeypatch.delenv("HF_TOKEN")  # who one is would have to be asked
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(HubError, match="not reached"):
+        templatefix.push(NAME)
+
+
+@pytest.mark.parametrize(
+    "words", [["push", "no/such.jinja"], ["push", "x.jinja"], ["push", f"{NAME}@dev", "--revision", "main2"]]
+)
+def test_wrong_usage(run: Run, words: list[str]) -> None:
+    assert run(*words)[0] == 2
