@@ -26,6 +26,7 @@ class Closings:
         common (`str`): A bracketed token that follows plain answers, whichever role speaks next.
         leads (`Mapping[str, str]`): What a role's message begins with; see `leads.learn`.
         asks (`str`): What stands before every question, what closes turns aside; empty if that is nothing.
+        eos (`str`): The end-of-sequence token.
     """
 
     extras: tuple[str, ...] = ()
@@ -36,6 +37,7 @@ class Closings:
     results: frozenset[str] = frozenset()
     common: str = ""
     asks: str = ""
+    eos: str = ""
 
     @classmethod
     def learn(cls, views: Sequence[View], headers: Headers) -> Closings:
@@ -72,6 +74,7 @@ class Closings:
             results,
             common,
             leads.before_questions(views, (terminator, common, *shared)),
+            str(views[0].renderer.variables.get("eos_token") or "") if views else "",
         )
 
     def bare(self, text: str) -> str:
@@ -106,8 +109,8 @@ class Closings:
         lead = self.leads.get(role, "")
         if lead and gap.count(lead) == 1:  # what follows it is the next message's, media for one
             closing = gap[: gap.index(lead)].rstrip()
-            # Another lead in it is that of a message between the two of which nothing else is printed.
-            return None if any(each.strip() in closing for each in self.leads.values()) else closing
+            # Anything else may begin the next message: a system's text, a separator, the next round's BOS.
+            return closing if closing.strip() in ("", self.eos, self.common) else None
         if self.common and rest.startswith(self.common):
             return gap[: len(gap) - len(rest)] + self.common
         return None

@@ -4,7 +4,7 @@ from templatefix.probes.derived import asked_variables, probes_for, values_for, 
 from templatefix.probes.given import given
 from templatefix.probes.matrix import MATRIX
 from templatefix.probes.messages import PLACEHOLDERS, Probe, Turn, quoting, switches
-from templatefix.probes.schema import Schema, read_schema
+from templatefix.probes.schema import Schema, of_results, read_schema
 
 __all__ = [
     "MATRIX",
@@ -14,6 +14,7 @@ __all__ = [
     "Turn",
     "asked_variables",
     "given",
+    "of_results",
     "probes_for",
     "quoting",
     "read_schema",

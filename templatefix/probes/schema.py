@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,8 +16,13 @@ from templatefix.syntax import Source
 Path = tuple[str, ...]
 ITEM, VALUE = "[]", "{}"
 """Steps of a path besides keys: an item of a list, a value of a mapping."""
-RESULTS = frozenset({"tool_responses", "tool_results"})
-"""Keys under which the message that called tools holds what they answered."""
+_RESULTS = re.compile(r"output|result|response|observation")
+
+
+def of_results(key: str) -> bool:
+    """Whether a key, or a name, is of what tools answered, in a message that is not theirs."""
+    return bool(_RESULTS.search(key.lower()))
+
 
 _SAME = {"items", "list", "default", "trim", "d", "dictsort", "sort", "reverse", "string", "safe", "lower"}
 
@@ -176,6 +182,18 @@ def _constants(value: nodes.Expr) -> Iterable[str]:
     return [item.value for item in items if isinstance(item, nodes.Const) and isinstance(item.value, str)]
 
 
+def _answered(value: Any, inside: bool) -> Iterator[str]:
+    """The texts in a value that stand below a key of what tools answered."""
+    if isinstance(value, dict):
+        for key, below in value.items():
+            yield from _answered(below, inside or of_results(key))
+    elif isinstance(value, list):
+        for below in value:
+            yield from _answered(below, inside)
+    elif inside and isinstance(value, str):
+        yield value
+
+
 def give(
     schema: Schema, path: Path, message: Message, turn: Turn, label: str, *, flat: bool = False
 ) -> tuple[Message, Turn]:
@@ -192,9 +210,10 @@ def give(
     used: list[str] = []
     texts = (f"Larkspur{label}x{index} for {path[0][::-1]}{index}." for index in range(100))
     value = schema.fill(path, texts, used, flat=flat)
-    if path[0] in RESULTS:
-        return {**message, path[0]: value}, replace(turn, quoted=tuple(used))
+    quoted = {*_answered(value, of_results(path[0]))}
+    own = tuple(text for text in used if text not in quoted)
+    turn = replace(turn, quoted=(*turn.quoted, *(text for text in used if text in quoted)))
     kept = tuple(
         text for text in turn.texts if path[0] != "content" or text not in str(message.get("content"))
     )
-    return {**message, path[0]: value}, Turn(turn.role, (*used, *kept))
+    return {**message, path[0]: value}, replace(turn, texts=(*own, *kept))

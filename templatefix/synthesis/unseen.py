@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from jinja2 import nodes
 
 from templatefix.coverage import loop_targets, possible
+from templatefix.probes import of_results
 from templatefix.syntax import Source
 from templatefix.syntax.chain import atoms, is_literal
 from templatefix.synthesis.outputs import Cut, Leaf
@@ -25,14 +26,36 @@ def owned(output: nodes.Output, above: Sequence[nodes.Node]) -> bool:
 
 
 def reads_message(output: nodes.Output, above: Sequence[nodes.Node]) -> bool:
-    """Whether an output prints something of the item that its loop is at, or of what is in that.
+    """Whether an output prints something of the item that its loop is at, or of what is in that, and nothing else.
+
+    Not where a literal stands beside it, which may be a header, nor what a tool answered.
 
     Args:
         output (`jinja2.nodes.Output`): The output.
         above (`Sequence[jinja2.nodes.Node]`): Its ancestors, outermost first.
     """
     targets = loop_targets(above)
-    return any(name.name in targets for name in output.find_all(nodes.Name))
+    read = [output, *(each.iter for each in above if isinstance(each, nodes.For))]
+    keys = [
+        each.attr
+        for root in read
+        for each in (root, *root.find_all(nodes.Getattr))
+        if isinstance(each, nodes.Getattr)
+    ]
+    words = [
+        each.value for root in read for each in root.find_all(nodes.Const) if isinstance(each.value, str)
+    ]
+    names = [
+        name.name
+        for root in read
+        for name in (root, *root.find_all(nodes.Name))
+        if isinstance(name, nodes.Name)
+    ]
+    if any(of_results(each) for each in (*keys, *words, *names)):
+        return False
+    only = output.nodes[0]
+    plain = len(output.nodes) == 1 and not isinstance(only, nodes.TemplateData | nodes.Add | nodes.Concat)
+    return plain and any(name.name in targets for name in output.find_all(nodes.Name))
 
 
 def headers_in(seen: Iterable[Leaf]) -> set[str]:
