@@ -160,3 +160,42 @@ def test_no_wrong_patch(name: str) -> None:
                 assert inside is (message["role"] == "assistant"), value
     if "zq-own-7" in text:
         assert any("zq-own-7" in text[start:end] for start, end in spans)
+
+
+BETWEEN = {
+    "the next round's beginning": "{% if not loop.last %}{{ eos_token + bos_token }}{% endif %}",
+    "a reminder": "{% if not loop.last %}{{ '<|system|>Stay polite.' }}{% endif %}",
+    "a token of control": "{% if not loop.last %}{{ '<|control|>' }}{% endif %}",
+}
+
+
+@pytest.mark.parametrize("name", BETWEEN)
+def test_what_stands_between_rounds_is_not_taken_for_an_end(name: str) -> None:
+    source = (
+        "{{ bos_token }}{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
+        "{{ raise_exception('alternate') }}{% endif %}{% if m.role == 'user' %}USER: {{ m.content.strip() }} "
+        f"{{% else %}}ASSISTANT: {{{{ m.content.strip() }}}}{BETWEEN[name]}{{% endif %}}{{% endfor %}}"
+        "{% if add_generation_prompt %}ASSISTANT: {% endif %}"
+    )
+    assert fix(Template.from_source(source)).status == "refused"
+
+
+HELD = {
+    "outputs": "{% for o in m.tool_outputs or [] %}{{ '<o>' + o + '</o>' }}{% endfor %}",
+    "results of calls": "{% for c in m.tool_calls or [] %}{{ '<c>' + c.function.name + '</c>' }}"
+    "{% if c.result %}{{ '<o>' + c.result + '</o>' }}{% endif %}{% endfor %}",
+    "an observation": "{% if m.observation %}{{ '<o>' + m.observation + '</o>' }}{% endif %}",
+}
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_what_tools_answered_is_not_trained_wherever_a_message_holds_it(name: str) -> None:
+    outcome = fix(Template.from_source(chat("{{ '<|a|>\n' }}" + HELD[name] + "{{ m.content + '<|e|>\n' }}")))
+    assert outcome.status == "refused" or "{% generation %}" not in outcome.after.partition("<o>")[0]
+
+
+def test_an_unreached_output_with_a_header_of_its_own_is_not_marked_whole() -> None:
+    odd = "{% if m.weight and m.weight > 7 %}{{ '<|a|>\n' + m.content + '<|e|>\n' }}{% else %}"
+    source = chat(odd + "{{ '<|a|>\n' }}{{ m.content }}{{ '<|e|>\n' }}{% endif %}")
+    outcome = fix(Template.from_source(source))
+    assert "{% generation %}{{ '<|a|>" not in outcome.after
