@@ -192,6 +192,31 @@ def test_what_begins_the_next_message_ends_no_turn(source: str, probe: str, text
     assert owed(source, probe) == texts
 
 
+@pytest.mark.parametrize(
+    ("stop", "texts"),
+    [
+        (
+            "{% if not loop.last %}{{ '<|eot|>' }}{% endif %}",
+            ["<call>Ossory1x0</call><|eot|>", f"{A2}<|eot|>"],
+        ),
+        (
+            "{% if not m.tool_calls %}{{ '<|eot|>' }}{% endif %}",
+            [None, f"{A2}<|eot|>"],
+        ),  # see the tool's message
+    ],
+)
+def test_the_syntax_of_a_call_is_not_taken_for_its_end(stop: str, texts: list[str | None]) -> None:
+    source = (
+        "{% for m in messages %}{% if m.role == 'assistant' %}{{ '<|bot|>' + (m.content or '') }}"
+        "{% for c in m.tool_calls or [] %}{{ '<call>' + c.function.arguments.place + '</call>' }}{% endfor %}STOP"
+        "{% elif m.role == 'tool' %}{% if loop.previtem and loop.previtem.role == 'assistant' %}EOM{% endif %}"
+        "{{ '<|tool|>' + m.content }}{% else %}{{ '<|' + m.role + '|>' + m.content }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|bot|>' }}{% endif %}"
+    )
+    eom = "{{ '<|eom|>' }}" if texts[0] is None else ""
+    assert owed(source.replace("STOP", stop).replace("EOM", eom), "tool call")[:2] == texts
+
+
 def test_media_of_the_next_message_close_no_turn() -> None:
     source = NEXT_ROLE_STOPS.replace("'\\n' + m.content }}", "'\\n' + m.content[-1].text }}")
     assert owed(source, "parts with media")[0] == f"{THINK}\n{A1}"

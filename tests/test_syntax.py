@@ -159,6 +159,30 @@ GUARD = "{% if m.role == 'assistant' %}"
             "{% macro f() %}{{ x }}{% endmacro %}{% generation %}{% set x = 1 %}{% endgeneration %}{{ f() }}",
             False,
         ),
+        (  # what is set behind a marker, or in it, makes other names of the same text
+            "{{ x }}{% set x = 1 %}{{ x }}{% set x = 2 %}",
+            "{% generation %}{{ x }}{% set x = 1 %}{{ x }}{% endgeneration %}{% set x = 2 %}",
+            False,
+        ),
+        (
+            FOR + "{{ x }}{% endfor %}" + FOR + "{{ x }}{% set x = 1 %}{% endfor %}",
+            FOR
+            + "{{ x }}{% endfor %}"
+            + FOR
+            + "{% generation %}{{ x }}{% endgeneration %}{% set x = 1 %}{% endfor %}",
+            False,
+        ),
+        (
+            FOR + "{% for c in y %}{{ x }}{% endfor %}{% set x = 1 %}{{ x }}{% endfor %}",
+            FOR
+            + "{% for c in y %}{{ x }}{% endfor %}{% generation %}{% set x = 1 %}{{ x }}{% endgeneration %}{% endfor %}",
+            False,
+        ),
+        (
+            FOR + "{% set x = 1 %}{{ x }}{% set x = 2 %}{% endfor %}",
+            FOR + "{% set x = 1 %}{% generation %}{{ x }}{% endgeneration %}{% set x = 2 %}{% endfor %}",
+            True,
+        ),
         (  # the other branch does not run
             FOR + "{% if a %}{% set y = 1 %}{{ y }}{% else %}{{ y }}{% endif %}{% endfor %}",
             FOR

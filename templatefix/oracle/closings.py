@@ -63,7 +63,8 @@ class Closings:
         tokens = {token for _, token in after}
         # What begins the text after an answer, whoever speaks next, closes the answer, unless it opens messages.
         common = tokens.pop() if len(tokens) == 1 and len(after) > 1 else ""
-        openings = [leads.opening(view) for view in views] + [found_leads.get("assistant", "")]
+        bos = str(views[0].renderer.variables.get("bos_token") or "") if views else ""
+        openings = [bos, found_leads.get("assistant", ""), *map(leads.opening, views)]
         common = "" if common and any(each.lstrip().startswith(common) for each in openings) else common
         return cls(
             _longest_first(extras),
@@ -92,6 +93,25 @@ class Closings:
         }
         return ends | more
 
+    def stopped(self, last: str, gap: tuple[str, str]) -> str | None:
+        """Return what closes a turn that ends with a call, or `None` if unsure.
+
+        Where it is the last turn, the call's own syntax may be all that follows, and a stop be printed in the middle.
+
+        Args:
+            last (`str`): What follows the turn's own last text where it is the last turn.
+            gap (`tuple[str, str]`): See `View.gap`.
+        """
+        if any(
+            each and last.endswith(each) for each in (self.terminator, self.common, self.eos, *self.shared)
+        ):
+            return last
+        rest = gap[0].removeprefix(last)
+        more = self.between(rest, gap[1])
+        if more is None:  # without a token in what follows, there is no other stop
+            return None if bracketed(rest) else last
+        return last + more
+
     def between(self, gap: str, role: str = "", *, called: bool = False) -> str | None:
         """Return what closes a turn that ends otherwise in the middle than at the end, or `None` if unsure.
 
@@ -106,9 +126,10 @@ class Closings:
         for closing in (*(self.calls if called else ()), self.terminator, *self.shared):
             if closing.strip() and rest.startswith(closing.lstrip()):
                 return gap[: len(gap) - len(rest)] + closing.lstrip()
-        lead = self.leads.get(role, "")
-        if lead and gap.count(lead) == 1:  # what follows it is the next message's, media for one
-            closing = gap[: gap.index(lead)].rstrip()
+        # The first lead is the next message's, whether that prints more or not; what follows it is no closing.
+        begun = [gap.index(lead) for lead in self.leads.values() if lead in gap]
+        if begun and self.leads.get(role, "\0") in gap:
+            closing = gap[: min(begun)].rstrip()
             # Anything else may begin the next message: a system's text, a separator, the next round's BOS.
             return closing if closing.strip() in ("", self.eos, self.common) else None
         if self.common and rest.startswith(self.common):

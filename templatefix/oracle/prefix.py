@@ -52,8 +52,12 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds 
         return Bounds(starts, frozenset([max(starts) + len(closings.terminator)]), opening.base)
     place, gap = view.located(full)[turn], view.gap(turn)
     end = len(bare) + shift
-    if place and gap is not None and end <= place[1]:  # nothing closes it where it is the last turn
-        closing = closings.between(*gap)
+    called = "tool_calls" in view.probe.messages[turn]
+    if (
+        place and gap is not None and (called or end <= place[1])
+    ):  # where it is the last turn, nothing may close it
+        last = full[place[1] : max(end, place[1])]
+        closing = closings.stopped(last, gap) if called else closings.between(*gap)
         if closing is None:
             return "nothing closes this turn where it is the last one, nor surely where another follows"
         end = place[1] + len(closing)

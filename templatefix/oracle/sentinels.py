@@ -86,5 +86,5 @@ def _closing(view: View, turn: int, full: str, closings: Closings) -> str | None
         last = closings.bare(last).rstrip()
         # Nothing closes it where it is last: what stands between it and the next message must tell.
         if (last or not gap) and full.startswith(last, place[1]):
-            return last
+            return closings.stopped(last, gap) if called and gap else last
     return closings.between(*gap, called=called) if gap is not None else None

@@ -38,12 +38,41 @@ def hazard(tree: nodes.Template, body: list[nodes.Node]) -> str:
         end, _others(tree, body)
     ):
         return f"{sorted(names)[0]!r} is set inside and read behind"
+    known, unset = _set_before(tree, body), {name for node in body for name in _read_unset(node)}
     later = {name for at, name in names_of.assigned if at >= end}
-    known = {name for at, name in names_of.all if at < start}
-    own = {name.name for node in body for name in _names(node, "store")}
-    if names := (loaded & later) - known - own:
+    if names := (unset & later) - known:
         return f"{sorted(names)[0]!r} is read inside before it is set behind"
+    before = {name for at, name in names_of.read if at < start}
+    if names := {name for node in body for name in stored(node)} & before - known:
+        return f"{sorted(names)[0]!r} is set inside and read before"
     return ""
+
+
+def _set_before(tree: nodes.Template, body: list[nodes.Node]) -> set[str]:
+    """Names that statements before these set in the same scope or an outer one, loops and macros included."""
+    above = next(above for node, above in walk(tree) if node is body[0])
+    found: set[str] = set()
+    for outer, inner in pairwise([*above, body[0]]):
+        if isinstance(outer, nodes.For):
+            found |= {name.name for name in _names(outer.target, "store")}
+        if isinstance(outer, nodes.Macro):
+            found |= {name.name for each in outer.args for name in _names(each, "param")}
+        for branch in branches(outer):
+            at = next((at for at, each in enumerate(branch) if each is inner), None)
+            found |= {name for each in branch[:at] for name in stored(each)} if at is not None else set()
+    return found
+
+
+def _read_unset(node: nodes.Node) -> set[str]:
+    """Names that a statement may read before it sets them itself."""
+    sets = [*([node] if isinstance(node, nodes.Assign) else []), *node.find_all(nodes.Assign)]
+    first: dict[str, int] = {}
+    for each in sets:
+        itself = {name.name for name in _names(each.node, "load")}
+        for name in _names(each.target, "store"):
+            if name.name not in itself:
+                first[name.name] = min(_at(name), first.get(name.name, _at(name)))
+    return {name.name for name in _names(node, "load") if _at(name) < first.get(name.name, _at(name) + 1)}
 
 
 def message_of(loop: nodes.For) -> nodes.Expr | None:
