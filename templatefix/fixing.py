@@ -103,7 +103,7 @@ def _patched(
     source = parse(plain, where=template.label)
     attempts: list[Attempt] = []
     probes, _ = reaching(source, variables)
-    oracle = Oracle.learn(Renderer(source.text, variables or PLACEHOLDERS), probes)
+    oracle = _learn(source, variables, probes)
     for candidate in propose(source, variables, probes):
         if oracle.unsure:  # once one patch was judged, it is known that no other can be proven
             break
@@ -136,7 +136,7 @@ def _patched(
             candidate.family,
             attempts=tuple(attempts),
         )
-    return _refused(template, diagnose(source, variables, probes, attempts), attempts)
+    return _refused(template, diagnose(source, variables, probes, attempts, oracle), attempts)
 
 
 def _refused(
@@ -145,6 +145,10 @@ def _refused(
     """Refuse; the verdict is that of the markers which the template has."""
     verdict = verdict or Verdict()
     return Outcome(template, "refused", template.source, verdict, refusal=refusal, attempts=tuple(attempts))
+
+
+def _learn(source: Source, variables: dict[str, Any] | None, probes: Sequence[Probe]) -> Oracle:
+    return Oracle.learn(Renderer(source.text, variables or PLACEHOLDERS), probes)
 
 
 def _judged(
@@ -171,7 +175,8 @@ def _marked(
     if verdict.outcome != "fails":  # markers that are not refuted stay
         wrong = f"it has markers already, and they cannot be judged: {words(verdict)}"
         probes, _ = reaching(source, variables)
-        refusal = diagnose(source, variables, probes, [Attempt(wrong, line, verdict=verdict)])
+        oracle = _learn(source, variables, probes)
+        refusal = diagnose(source, variables, probes, [Attempt(wrong, line, verdict=verdict)], oracle)
         return _refused(template, refusal, verdict=verdict)
     try:
         plain = strip(template, strict=False)  # what that changes is looked for on the probes

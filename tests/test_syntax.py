@@ -175,7 +175,8 @@ GUARD = "{% if m.role == 'assistant' %}"
         (
             FOR + "{% for c in y %}{{ x }}{% endfor %}{% set x = 1 %}{{ x }}{% endfor %}",
             FOR
-            + "{% for c in y %}{{ x }}{% endfor %}{% generation %}{% set x = 1 %}{{ x }}{% endgeneration %}{% endfor %}",
+            + "{% for c in y %}{{ x }}{% endfor %}{% generation %}{% set x = 1 %}{{ x }}{% endgeneration %}"
+            + "{% endfor %}",
             False,
         ),
         (

@@ -180,22 +180,47 @@ def test_what_stands_between_rounds_is_not_taken_for_an_end(name: str) -> None:
     assert fix(Template.from_source(source)).status == "refused"
 
 
-HELD = {
-    "outputs": "{% for o in m.tool_outputs or [] %}{{ '<o>' + o + '</o>' }}{% endfor %}",
-    "results of calls": "{% for c in m.tool_calls or [] %}{{ '<c>' + c.function.name + '</c>' }}"
-    "{% if c.result %}{{ '<o>' + c.result + '</o>' }}{% endif %}{% endfor %}",
-    "an observation": "{% if m.observation %}{{ '<o>' + m.observation + '</o>' }}{% endif %}",
+HELD: dict[str, tuple[str, dict[str, Any]]] = {
+    "outputs": (
+        "{% for o in m.tool_outputs or [] %}{{ '<o>' + o + '</o>' }}{% endfor %}",
+        {"tool_outputs": ["zq-foreign-2"]},
+    ),
+    "results of calls": (
+        "{% for c in m.tool_calls or [] %}{{ '<c>' + c.function.name + '</c>' }}"
+        "{% if c.result %}{{ '<o>' + c.result + '</o>' }}{% endif %}{% endfor %}",
+        {"tool_calls": [{**call()[0], "result": "zq-foreign-2"}]},
+    ),
+    "an observation": (
+        "{% if m.observation %}{{ '<o>' + m.observation + '</o>' }}{% endif %}",
+        {"observation": "zq-foreign-2"},
+    ),
 }
 
 
 @pytest.mark.parametrize("name", HELD)
 def test_what_tools_answered_is_not_trained_wherever_a_message_holds_it(name: str) -> None:
-    outcome = fix(Template.from_source(chat("{{ '<|a|>\n' }}" + HELD[name] + "{{ m.content + '<|e|>\n' }}")))
-    assert outcome.status == "refused" or "{% generation %}" not in outcome.after.partition("<o>")[0]
+    body, more = HELD[name]
+    case = Case(chat("{{ '<|a|>\n' }}" + body + "{{ m.content + '<|e|>\n' }}"), [ASK, answer(**more)])
+    outcome = fix(Template.from_source(case.source))
+    if outcome.status == "refused":
+        assert outcome.reason
+        return
+    shown = render(outcome.after, case)
+    assert not isinstance(shown, str)
+    text, marked = shown[0], "".join(shown[0][start:end] for start, end in shown[1])
+    assert "zq-foreign-2" in text and "zq-foreign-2" not in marked and "zq-own-1<|e|>" in marked
 
 
-def test_an_unreached_output_with_a_header_of_its_own_is_not_marked_whole() -> None:
+@pytest.mark.parametrize("weight", [1, 8])
+def test_an_unreached_output_with_a_header_of_its_own_is_not_marked_whole(weight: int) -> None:
     odd = "{% if m.weight and m.weight > 7 %}{{ '<|a|>\n' + m.content + '<|e|>\n' }}{% else %}"
-    source = chat(odd + "{{ '<|a|>\n' }}{{ m.content }}{{ '<|e|>\n' }}{% endif %}")
-    outcome = fix(Template.from_source(source))
-    assert "{% generation %}{{ '<|a|>" not in outcome.after
+    case = Case(
+        chat(odd + "{{ '<|a|>\n' }}{{ m.content }}{{ '<|e|>\n' }}{% endif %}"), [ASK, answer(weight=weight)]
+    )
+    outcome = fix(Template.from_source(case.source))
+    if outcome.status == "refused":
+        assert outcome.refusal is not None and outcome.refusal.kind == "untested-output"
+        return
+    shown = render(outcome.after, case)
+    assert not isinstance(shown, str)
+    assert [shown[0][start:end] for start, end in shown[1]] == ["zq-own-1<|e|>"]

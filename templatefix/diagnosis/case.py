@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from templatefix.errors import RenderError
@@ -40,6 +41,10 @@ class Case:
             except RenderError as error:
                 self.errors.append(error)
 
+    @cached_property
+    def _tracer(self) -> Tracer:
+        return Tracer(self.source, self.variables)
+
     def printed(self, role: str) -> bool:
         """Whether some render holds some text of a role."""
         return any(
@@ -63,8 +68,7 @@ class Case:
             prompt (`bool`): `add_generation_prompt`.
         """
         try:
-            tracer = Tracer(self.source, self.variables)
-            return tracer.run(probe.messages, **{**probe.arguments, "add_generation_prompt": prompt})
+            return self._tracer.run(probe.messages, **{**probe.arguments, "add_generation_prompt": prompt})
         except RenderError:
             return None
 

@@ -38,6 +38,7 @@ def diagnose(
     variables: Mapping[str, Any] | None,
     probes: Sequence[Probe],
     attempts: Sequence[Attempt],
+    oracle: Oracle,
 ) -> Refusal:
     """Say why no patch of a template was proven.
 
@@ -46,9 +47,10 @@ def diagnose(
         variables (`Mapping[str, str]`, *optional*): Special tokens; placeholders if `None`.
         probes (`Sequence[Probe]`): The conversations.
         attempts (`Sequence[Attempt]`): What was tried.
+        oracle ([`Oracle`]): What was learned from the template on these probes.
     """
     case = Case(source, PLACEHOLDERS if variables is None else variables, probes)
-    return _silent(case) or _dropped(case) or _quoted(case) or _nearest(case, attempts)
+    return _silent(case) or _dropped(case) or _quoted(case, oracle) or _nearest(case, attempts)
 
 
 def _read(source: Source) -> set[str]:
@@ -81,9 +83,9 @@ def _dropped(case: Case) -> Refusal | None:
     return Refusal(RefusalKind.TEXT_DROPPED, reason, line)
 
 
-def _quoted(case: Case) -> Refusal | None:
+def _quoted(case: Case, oracle: Oracle) -> Refusal | None:
     """Answers are printed, but something else is asked of the model after the last one."""
-    found = asked(case, opens=bool(Oracle.learn(case.renderer, case.probes).headers))
+    found = asked(case, opens=bool(oracle.headers))
     if found is None:
         return None
     text, line = found

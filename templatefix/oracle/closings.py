@@ -27,6 +27,7 @@ class Closings:
         leads (`Mapping[str, str]`): What a role's message begins with; see `leads.learn`.
         asks (`str`): What stands before every question, what closes turns aside; empty if that is nothing.
         eos (`str`): The end-of-sequence token.
+        answers (`tuple[str, ...]`): What follows answers without a call where they are last.
     """
 
     extras: tuple[str, ...] = ()
@@ -38,6 +39,7 @@ class Closings:
     common: str = ""
     asks: str = ""
     eos: str = ""
+    answers: tuple[str, ...] = ()
 
     @classmethod
     def learn(cls, views: Sequence[View], headers: Headers) -> Closings:
@@ -76,6 +78,7 @@ class Closings:
             common,
             leads.before_questions(views, (terminator, common, *shared)),
             str(views[0].renderer.variables.get("eos_token") or "") if views else "",
+            _longest_first({text for view in views for text in _of_answers(view)}),
         )
 
     def bare(self, text: str) -> str:
@@ -102,9 +105,8 @@ class Closings:
             last (`str`): What follows the turn's own last text where it is the last turn.
             gap (`tuple[str, str]`): See `View.gap`.
         """
-        if any(
-            each and last.endswith(each) for each in (self.terminator, self.common, self.eos, *self.shared)
-        ):
+        stops = (self.terminator, self.common, self.eos, *self.shared, *self.answers)
+        if any(each and last.endswith(each) for each in stops):
             return last
         rest = gap[0].removeprefix(last)
         more = self.between(rest, gap[1])
@@ -206,6 +208,14 @@ def _of_calls(view: View) -> Iterator[str]:
         if "tool_calls" not in view.probe.messages[turn] or not (full and place and last and last.strip()):
             continue
         if full.startswith(last.rstrip(), place[1]):
+            yield last.rstrip()
+
+
+def _of_answers(view: View) -> Iterator[str]:
+    """What follows an answer without a call where it is last."""
+    for turn in view.probe.assistant:
+        last = tail(view, turn) if "tool_calls" not in view.probe.messages[turn] else None
+        if last and last.strip():
             yield last.rstrip()
 
 

@@ -33,12 +33,10 @@ def hazard(tree: nodes.Template, body: list[nodes.Node]) -> str:
         return "a loop is left inside"
     if loaded & CLOSURE_NAMES:
         return f"{sorted(loaded & CLOSURE_NAMES)[0]!r} means something else inside"
-    names_of = _names_of(tree)
-    if names := {name for node in body for name in stored(node)} & names_of.read_after(
-        end, _others(tree, body)
-    ):
+    names_of, path = _names_of(tree), _path(tree, body[0])
+    if names := {name for node in body for name in stored(node)} & names_of.read_after(end, _others(path)):
         return f"{sorted(names)[0]!r} is set inside and read behind"
-    known, unset = _set_before(tree, body), {name for node in body for name in _read_unset(node)}
+    known, unset = _set_before(path), {name for node in body for name in _read_unset(node)}
     later = {name for at, name in names_of.assigned if at >= end}
     if names := (unset & later) - known:
         return f"{sorted(names)[0]!r} is read inside before it is set behind"
@@ -48,11 +46,15 @@ def hazard(tree: nodes.Template, body: list[nodes.Node]) -> str:
     return ""
 
 
-def _set_before(tree: nodes.Template, body: list[nodes.Node]) -> set[str]:
-    """Names that statements before these set in the same scope or an outer one, loops and macros included."""
-    above = next(above for node, above in walk(tree) if node is body[0])
+def _path(tree: nodes.Template, statement: nodes.Node) -> list[nodes.Node]:
+    """A statement's ancestors, outermost first, and itself."""
+    return next([*above, node] for node, above in walk(tree) if node is statement)
+
+
+def _set_before(path: list[nodes.Node]) -> set[str]:
+    """Names that statements before the last one set in its scope or an outer one, loops and macros included."""
     found: set[str] = set()
-    for outer, inner in pairwise([*above, body[0]]):
+    for outer, inner in pairwise(path):
         if isinstance(outer, nodes.For):
             found |= {name.name for name in _names(outer.target, "store")}
         if isinstance(outer, nodes.Macro):
@@ -145,9 +147,8 @@ def jumps(node: nodes.Node) -> bool:
 
 @dataclass(frozen=True)
 class _NamesOf:
-    """Where the names of a template stand: all, those read, those read in macros, those set."""
+    """Where the names of a template stand: those read, those read in macros, those set."""
 
-    all: tuple[tuple[int, str], ...]
     read: tuple[tuple[int, str], ...]
     in_macros: frozenset[str]
     assigned: tuple[tuple[int, str], ...]
@@ -158,7 +159,6 @@ class _NamesOf:
 
 @lru_cache(maxsize=8)
 def _names_of(tree: nodes.Template) -> _NamesOf:
-    found = [*tree.find_all(nodes.Name)]
     macros = [
         *tree.find_all(nodes.Macro),
         *(each for each in tree.find_all(nodes.CallBlock) if not is_generation(each)),
@@ -168,18 +168,16 @@ def _names_of(tree: nodes.Template) -> _NamesOf:
         *(each.target for each in tree.find_all(nodes.AssignBlock)),
     ]
     return _NamesOf(
-        tuple((_at(name), name.name) for name in found),
-        tuple((_at(name), name.name) for name in found if name.ctx == "load"),
+        tuple((_at(name), name.name) for name in _names(tree, "load")),
         frozenset(name.name for macro in macros for name in _names(macro, "load")),
         tuple((_at(name), name.name) for target in targets for name in _names(target, "store")),
     )
 
 
-def _others(tree: nodes.Template, body: list[nodes.Node]) -> set[int]:
+def _others(path: list[nodes.Node]) -> set[int]:
     """Where names stand in branches that do not run where a statement does: what it sets is not read there."""
-    above = next(above for node, above in walk(tree) if node is body[0])
     found: set[int] = set()
-    for outer, inner in pairwise([*above, body[0]]):
+    for outer, inner in pairwise(path):
         if isinstance(outer, nodes.If):
             arms: list[list[nodes.Node]] = [outer.body, outer.else_]
             arms += [[arm] for arm in outer.elif_]
