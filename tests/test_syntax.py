@@ -184,6 +184,18 @@ GUARD = "{% if m.role == 'assistant' %}"
             FOR + "{% set x = 1 %}{% generation %}{{ x }}{% endgeneration %}{% set x = 2 %}{% endfor %}",
             True,
         ),
+        (  # a set in another branch, or in one only, is none before the read
+            "{% if a %}{% set x = 1 %}{% else %}{{ x }}{% endif %}{% set x = 2 %}",
+            "{% generation %}{% if a %}{% set x = 1 %}{% else %}{{ x }}{% endif %}{% endgeneration %}{% set x = 2 %}",
+            False,
+        ),
+        (  # what another branch reads it has set itself
+            FOR + "{% if a %}{% set x = 1 %}{{ x }}{% else %}{% set x = 2 %}{{ x }}{% endif %}{% endfor %}",
+            FOR
+            + "{% if a %}{% set x = 1 %}{{ x }}{% else %}{% generation %}{% set x = 2 %}{{ x }}{% endgeneration %}"
+            + "{% endif %}{% endfor %}",
+            True,
+        ),
         (  # the other branch does not run
             FOR + "{% if a %}{% set y = 1 %}{{ y }}{% else %}{{ y }}{% endif %}{% endfor %}",
             FOR

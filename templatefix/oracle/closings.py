@@ -110,9 +110,16 @@ class Closings:
             return last
         rest = gap[0].removeprefix(last)
         more = self.between(rest, gap[1])
-        if more is None:  # without a token in what follows, there is no other stop
-            return None if bracketed(rest) else last
-        return last + more
+        if more is not None:
+            return last + more
+        first, ended = bracketed(rest)[:1], bracketed(last)[-1:]
+        if not first:
+            return last
+        if rest.lstrip().startswith(first[0]):  # it may be a stop, unless it is what opens messages
+            opens = first == bracketed(self.leads.get("assistant", ""))[:1]
+            return last if opens and not any(each.endswith(first[0]) for each in stops) else None
+        # A call that ends with a token is whole; what follows it as text is the next message's.
+        return last if ended and last.rstrip().endswith(ended[0]) else None
 
     def between(self, gap: str, role: str = "", *, called: bool = False) -> str | None:
         """Return what closes a turn that ends otherwise in the middle than at the end, or `None` if unsure.

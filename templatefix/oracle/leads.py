@@ -103,11 +103,12 @@ def _always(views: Sequence[View]) -> dict[str, str]:
     begin with the first of them.
     """
     begun = {first for view in views for first in bracketed(opening(view))[:1]}
+    bos = str(views[0].renderer.variables.get("bos_token") or "") if views else ""
     found: dict[str, str] = {}
     for role in {turn.role for view in views for turn in view.probe.turns} - {"assistant"}:
         before = [window for view in views if not view.probe.tools for window in windows(view, role)]
         first = any(view.probe.turns[0].role == role and any(windows(view, role)) for view in views)
-        lead = _shared_end(before) if first else ""
+        lead = _shared_end(before).removeprefix(bos) if first else ""
         tokens = bracketed(lead)
         whole = all(window.rstrip().removesuffix(lead)[-1:].strip() == "" for window in before)
         if (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -36,22 +37,20 @@ def hazard(tree: nodes.Template, body: list[nodes.Node]) -> str:
     names_of, path = _names_of(tree), _path(tree, body[0])
     if names := {name for node in body for name in stored(node)} & names_of.read_after(end, _others(path)):
         return f"{sorted(names)[0]!r} is set inside and read behind"
-    known, unset = _set_before(path), {name for node in body for name in _read_unset(node)}
-    later = {name for at, name in names_of.assigned if at >= end}
-    if names := (unset & later) - known:
+    known, later = _set_before(path, stored), {name for at, name in names_of.assigned if at >= end}
+    if names := (names_of.unset(start, end) & later) - known:
         return f"{sorted(names)[0]!r} is read inside before it is set behind"
-    before = {name for at, name in names_of.read if at < start}
-    if names := {name for node in body for name in stored(node)} & before - known:
+    if names := {name for node in body for name in stored(node)} & names_of.unset(0, start) - known:
         return f"{sorted(names)[0]!r} is set inside and read before"
     return ""
 
 
-def _path(tree: nodes.Template, statement: nodes.Node) -> list[nodes.Node]:
-    """A statement's ancestors, outermost first, and itself."""
-    return next([*above, node] for node, above in walk(tree) if node is statement)
+def _path(tree: nodes.Template, node: nodes.Node) -> list[nodes.Node]:
+    """A node's ancestors, outermost first, and itself."""
+    return next([*above, each] for each, above in walk(tree) if each is node)
 
 
-def _set_before(path: list[nodes.Node]) -> set[str]:
+def _set_before(path: list[nodes.Node], sets: Callable[[nodes.Node], set[str]]) -> set[str]:
     """Names that statements before the last one set in its scope or an outer one, loops and macros included."""
     found: set[str] = set()
     for outer, inner in pairwise(path):
@@ -61,20 +60,8 @@ def _set_before(path: list[nodes.Node]) -> set[str]:
             found |= {name.name for each in outer.args for name in _names(each, "param")}
         for branch in branches(outer):
             at = next((at for at, each in enumerate(branch) if each is inner), None)
-            found |= {name for each in branch[:at] for name in stored(each)} if at is not None else set()
+            found |= {name for each in branch[:at] for name in sets(each)} if at is not None else set()
     return found
-
-
-def _read_unset(node: nodes.Node) -> set[str]:
-    """Names that a statement may read before it sets them itself."""
-    sets = [*([node] if isinstance(node, nodes.Assign) else []), *node.find_all(nodes.Assign)]
-    first: dict[str, int] = {}
-    for each in sets:
-        itself = {name.name for name in _names(each.node, "load")}
-        for name in _names(each.target, "store"):
-            if name.name not in itself:
-                first[name.name] = min(_at(name), first.get(name.name, _at(name)))
-    return {name.name for name in _names(node, "load") if _at(name) < first.get(name.name, _at(name) + 1)}
 
 
 def message_of(loop: nodes.For) -> nodes.Expr | None:
@@ -136,6 +123,16 @@ def stored(node: nodes.Node) -> set[str]:
     return {name for body in branches(node) for each in body for name in stored(each)}
 
 
+def surely_stored(node: nodes.Node) -> set[str]:
+    """Names that a statement sets whichever of its branches runs."""
+    if isinstance(node, nodes.CallBlock) and is_generation(node):
+        return {name for each in node.body for name in surely_stored(each)}
+    if not isinstance(node, nodes.If):
+        return stored(node)
+    arms = [node.body, *(arm.body for arm in node.elif_), node.else_]
+    return set.intersection(*({name for each in arm for name in surely_stored(each)} for arm in arms))
+
+
 def jumps(node: nodes.Node) -> bool:
     """Whether a statement leaves or restarts a loop that it does not hold."""
     if isinstance(node, nodes.Break | nodes.Continue):
@@ -147,14 +144,23 @@ def jumps(node: nodes.Node) -> bool:
 
 @dataclass(frozen=True)
 class _NamesOf:
-    """Where the names of a template stand: those read, those read in macros, those set."""
+    """Where the names of a template stand: those read, with what is above them, those read in macros, those set."""
 
     read: tuple[tuple[int, str], ...]
+    paths: tuple[list[nodes.Node], ...]
     in_macros: frozenset[str]
     assigned: tuple[tuple[int, str], ...]
 
     def read_after(self, offset: int, but: set[int]) -> set[str]:
         return {name for at, name in self.read if at >= offset and at not in but} | self.in_macros
+
+    def unset(self, start: int, end: int) -> set[str]:
+        """Names of which a read in this range may come before any set in its scope or an outer one."""
+        found: set[str] = set()
+        for (at, name), path in zip(self.read, self.paths, strict=True):
+            if start <= at < end and name not in found and name not in _set_before(path, surely_stored):
+                found.add(name)
+        return found
 
 
 @lru_cache(maxsize=8)
@@ -167,8 +173,12 @@ def _names_of(tree: nodes.Template) -> _NamesOf:
         *(each.target for each in tree.find_all(nodes.Assign)),
         *(each.target for each in tree.find_all(nodes.AssignBlock)),
     ]
+    read = [
+        (node, above) for node, above in walk(tree) if isinstance(node, nodes.Name) and node.ctx == "load"
+    ]
     return _NamesOf(
-        tuple((_at(name), name.name) for name in _names(tree, "load")),
+        tuple((_at(name), name.name) for name, _ in read),
+        tuple([*above, name] for name, above in read),
         frozenset(name.name for macro in macros for name in _names(macro, "load")),
         tuple((_at(name), name.name) for target in targets for name in _names(target, "store")),
     )
