@@ -24,6 +24,7 @@ def notes(expectations: Sequence[Expectation], coverage: Coverage, renderer: Ren
         "marked-not-tested": _unreached(coverage),
         "no-end-of-turn": _open_ended(rendered),
         "tool-results-inside-turn": _in_pieces(rendered),
+        "turn-without-header": _headless(rendered),
         "content-dropped": _lost(rendered),
         "tool-calls-dropped": _dropped(rendered, calls_of, "tool calls"),
         "reasoning-dropped": _dropped(rendered, lambda message, _: reasoning_of(message), "reasoning fields"),
@@ -49,6 +50,21 @@ def _open_ended(rendered: Sequence[Expectation]) -> str:
     if not turns or any(stop_of(each, turn) for each, turn in turns):
         return ""
     return "no text closes the assistant's turns, so training on them does not teach the model to stop"
+
+
+def _headless(rendered: Sequence[Expectation]) -> str:
+    found = [
+        each.probe.name
+        for each in rendered
+        for turn in each.turns
+        if isinstance(turn, Owed) and any(end in turn.starts for _, end in each.foreign)
+    ]
+    if not found:
+        return ""
+    return (
+        f"on the probe {found[0]!r} nothing stands between another message's text and the assistant's turn: one token "
+        "may be of both, and is trained"
+    )
 
 
 def _lost(rendered: Sequence[Expectation]) -> str:

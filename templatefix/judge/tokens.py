@@ -37,17 +37,20 @@ def token_checks(tokenizer: Any, source: str, probe: Probe, rendered: Rendered) 
             claims = (Claim.TOKEN_ALIGNED, Claim.TOKENS_TRUE)
             return [Check(claim, probe.name, "undecided", detail=error.what) for claim in claims]
         return [
-            token_aligned(tokenizer, probe.name, tokens, rendered),
+            token_aligned(tokenizer, probe, tokens, rendered),
             _tokens_true(tokenizer, source, probe, tokens, rendered),
         ]
 
 
-def token_aligned(tokenizer: Any, name: str, tokens: Tokens, rendered: Rendered) -> Check:
+def token_aligned(tokenizer: Any, probe: Probe, tokens: Tokens, rendered: Rendered) -> Check:
     """Judge whether each span begins and ends on a token's edge.
 
-    An added token may swallow whitespace after it: it is the model's own, whatever follows. A token of whitespace
-    alone may straddle an edge where what a message says begins or ends with whitespace: no marker can help that.
+    An added token may swallow whitespace after it: it is the model's own, whatever follows. No marker can help where
+    what a message says begins or ends with whitespace, and a token of whitespace alone straddles the edge, nor where
+    another message's text ends at the edge, for no header stands between; a note says that.
     """
+    said = [str(each.get("content")).strip() for each in probe.messages if each["role"] != "assistant"]
+    before = tuple(text for text in said if text)
     added = set(getattr(tokenizer, "added_tokens_decoder", {}))
     text = rendered.text
     ranges = drawn(tokens, text)
@@ -57,9 +60,9 @@ def token_aligned(tokenizer: Any, name: str, tokens: Tokens, rendered: Rendered)
             if at is None or not len(span):
                 continue
             start, end = ranges[at]
-            if not text[start:end].strip() or (
-                verb == "ends" and tokens.ids[at] in added and not text[edge:end].strip()
-            ):
+            if not text[start:end].strip() or (verb == "begins" and text.endswith(before, 0, edge)):
+                continue
+            if verb == "ends" and tokens.ids[at] in added and not text[edge:end].strip():
                 continue
             token = tokenizer.decode([tokens.ids[at]])
             actual = text[min(start, span.start) : max(end, span.end)]
@@ -67,8 +70,8 @@ def token_aligned(tokenizer: Any, name: str, tokens: Tokens, rendered: Rendered)
                 f"the span {verb} inside the token {token!r}, which covers {text[start:edge]!r} before that edge and "
                 f"{text[edge:end]!r} after it; mark whole tokens, ending in the token with which the model stops"
             )
-            return Check(Claim.TOKEN_ALIGNED, name, "fails", span.of(text), actual, detail)
-    return Check(Claim.TOKEN_ALIGNED, name, "holds")
+            return Check(Claim.TOKEN_ALIGNED, probe.name, "fails", span.of(text), actual, detail)
+    return Check(Claim.TOKEN_ALIGNED, probe.name, "holds")
 
 
 def _tokens_true(tokenizer: Any, source: str, probe: Probe, tokens: Tokens, rendered: Rendered) -> Check:

@@ -147,7 +147,7 @@ class Closings:
 
 
 def _longest_first(texts: set[str]) -> tuple[str, ...]:
-    return tuple(sorted(texts, key=len, reverse=True))
+    return tuple(sorted(texts, key=lambda text: (-len(text), text)))
 
 
 def tail(view: View, turn: int) -> str | None:

@@ -129,7 +129,7 @@ def _learn(views: Sequence[View], parts: bool) -> Headers:
     certain = {header for header in certain if header.strip()}
     # What goes on from a whole header is a prefill cut short.
     certain |= {each for each in partial if each.strip() and not each.startswith(tuple(certain))}
-    texts = tuple(sorted(certain, key=len))
+    texts = _shortest_first(certain)
     if texts:
         return Headers(texts)
     between = _between(views, parts, unasked=bare == {True})
@@ -158,18 +158,29 @@ def _between(views: Sequence[View], parts: bool, *, unasked: bool) -> tuple[str,
             before = (0, 0) if not turn else places[turn - 1] if places else None
             if not full or not before or not place or not view.plain(turn, parts=parts):
                 continue
+            if any(_edged(view, at) for at in range(max(0, turn - 1), turn + 1)):
+                continue
             start = opening.base if unasked and opening else place[0]
-            padding = view.padding(turn)
-            window = full[before[1] : max(start, before[1])].removesuffix(padding)
+            window = full[before[1] : max(start, before[1])]
             windows.add(window)
             if turn and view.probe.turns[turn - 1].role == "user" and view.plain(turn - 1, parts=parts):
                 gaps.add(window)
     if len({gap.strip() for gap in gaps}) != 1 or not min(gaps).strip():
         return ()
-    gap = min(gaps, key=len)
+    gap = _shortest_first(gaps)[0]
     shared = min(common_prefix(each[::-1], gap[::-1]) for each in windows)
     ending = gap[whole_after(gap, len(gap) - shared) :]
-    return tuple(sorted({gap, *([ending] if ending.strip() else [])}, key=len))
+    return _shortest_first({gap, *([ending] if ending.strip() else [])})
+
+
+def _edged(view: View, turn: int) -> bool:
+    """Whether a message's text has whitespace at an edge, which is not what stands between two messages."""
+    content = view.probe.messages[turn].get("content")
+    return isinstance(content, str) and content != content.strip()
+
+
+def _shortest_first(texts: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(texts, key=lambda text: (len(text), text)))
 
 
 def _ends_alike(view: View, turn: int) -> bool:

@@ -105,7 +105,7 @@ def _always(views: Sequence[View]) -> dict[str, str]:
     begun = {first for view in views for first in bracketed(opening(view))[:1]}
     bos = str(views[0].renderer.variables.get("bos_token") or "") if views else ""
     found: dict[str, str] = {}
-    for role in {turn.role for view in views for turn in view.probe.turns} - {"assistant"}:
+    for role in sorted({turn.role for view in views for turn in view.probe.turns} - {"assistant"}):
         before = [window for view in views if not view.probe.tools for window in windows(view, role)]
         first = any(view.probe.turns[0].role == role and any(windows(view, role)) for view in views)
         lead = _shared_end(before).removeprefix(bos) if first else ""
@@ -131,5 +131,5 @@ def _likened(known: Mapping[str, str], views: Sequence[View]) -> dict[str, str]:
             if other != "assistant" and lead.count(other) == 1
         ]
         fitting = [like for like in likes if before and all(each.rstrip().endswith(like) for each in before)]
-        found |= {role: min(fitting, key=len)} if fitting else {}
+        found |= {role: min(fitting, key=lambda like: (len(like), like))} if fitting else {}
     return found

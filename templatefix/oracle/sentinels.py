@@ -5,7 +5,7 @@ from __future__ import annotations
 from templatefix.oracle.closings import Closings, tail
 from templatefix.oracle.headers import Headers
 from templatefix.oracle.prefix import Bounds, ends
-from templatefix.oracle.views import View
+from templatefix.oracle.views import View, common_prefix, whole
 
 
 def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds | str:
@@ -87,4 +87,10 @@ def _closing(view: View, turn: int, full: str, closings: Closings) -> str | None
         # Nothing closes it where it is last: what stands between it and the next message must tell.
         if (last or not gap) and full.startswith(last, place[1]):
             return closings.stopped(last, gap) if called and gap else last
-    return closings.between(*gap, called=called) if gap is not None else None
+    if gap is None:
+        return None
+    own = (
+        whole(gap[0], common_prefix(gap[0], last), last) if last else 0
+    )  # printed here and there: the turn's own
+    closing = closings.between(gap[0][own:], gap[1], called=called)
+    return gap[0][:own] + closing if closing is not None else None

@@ -131,7 +131,7 @@ def _opening(begun: Sequence[Printed]) -> tuple[str | None, tuple[str, ...]]:
     header = shared_end(texts)
     if header and all(run.text.find(header) + len(header) == run.begins for run in begun):
         return header, ()
-    heads = tuple(sorted({text for text in texts if text}, key=len, reverse=True))
+    heads = tuple(sorted({text for text in texts if text}, key=lambda text: (-len(text), text)))
     fits = all(
         next((head for head in heads if run.text.startswith(head)), "") == text
         for run, text in zip(begun, texts, strict=True)
