@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from templatefix.errors import TemplateFixError
     from templatefix.model import Finding, Outcome, Policy, Pushed, Report, Template, Verdict
     from templatefix.shipping import push
+    from templatefix.training import ensure, training_template
 
 __version__ = "0.1.0"
 
@@ -17,6 +18,7 @@ _HOMES = {
     "templatefix.api": ("audit", "fix", "fix_all", "read", "strip", "verify"),
     "templatefix.errors": ("TemplateFixError",),
     "templatefix.shipping": ("push",),
+    "templatefix.training": ("ensure", "training_template"),
     "templatefix.model": ("Finding", "Outcome", "Policy", "Pushed", "Report", "Template", "Verdict"),
 }
 
@@ -30,11 +32,13 @@ __all__ = [
     "TemplateFixError",
     "Verdict",
     "audit",
+    "ensure",
     "fix",
     "fix_all",
     "push",
     "read",
     "strip",
+    "training_template",
     "verify",
 ]
 

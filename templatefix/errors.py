@@ -59,6 +59,10 @@ class HubError(TemplateFixError):
     """The Hugging Face Hub was not reached, or did not do what was asked."""
 
 
+class RefusedError(TemplateFixError):
+    """Nothing was changed, for no patch is proven."""
+
+
 class RegistryError(TemplateFixError):
     """A patch file of the registry is malformed."""
 

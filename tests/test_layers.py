@@ -22,7 +22,7 @@ FLOORS = (
     ("fixing", "hub", "inference"),
     ("sources", "contributing"),
     ("api", "demo", "report"),
-    ("shipping",),
+    ("shipping", "training"),
     ("cli", "__main__"),
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}

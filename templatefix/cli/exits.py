@@ -8,7 +8,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
-from templatefix.errors import RegistryError, RenderError, TemplateFixError, UsageError
+from templatefix.errors import RefusedError, RegistryError, RenderError, TemplateFixError, UsageError
 from templatefix.model import Tri
 
 
@@ -27,6 +27,7 @@ class Exit(IntEnum):
 _CODES: tuple[tuple[type[TemplateFixError], Exit], ...] = (
     (UsageError, Exit.USAGE),
     (RegistryError, Exit.USAGE),
+    (RefusedError, Exit.FOUND),
     (RenderError, Exit.UNDECIDED),
     (TemplateFixError, Exit.UNREADABLE),
 )

@@ -1,0 +1,212 @@
+"""From what was seen to findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from templatefix.training import causes, faults
+from templatefix.training.comparing import Deviation, Difference
+from templatefix.training.evidence import Document, Evidence
+from templatefix.training.faults import Fault, TrainingFinding
+from templatefix.training.reference import Reference, conversation, has_conversation, rendered
+from templatefix.training.scan import Scan
+from templatefix.training.setup import Setup
+
+_FAULTS = {
+    Deviation.PROMPT_TRAINED: faults.PROMPT_TRAINED,
+    Deviation.HISTORY_TRAINED: faults.HISTORY_TRAINED,
+    Deviation.HEADER_TRAINED: faults.HEADER_TRAINED,
+    Deviation.AFTER_TRAINED: faults.AFTER_TRAINED,
+    Deviation.TURN_UNTRAINED: faults.TURN_UNTRAINED,
+    Deviation.PART_UNTRAINED: faults.TURN_UNTRAINED,
+    Deviation.STOP_UNTRAINED: faults.STOP_UNTRAINED,
+    Deviation.TURN_CUT: faults.TURN_CUT,
+    Deviation.OTHER_TEXT: faults.OTHER_TEXT,
+}
+_SAID = {
+    Deviation.PROMPT_TRAINED: "text that the model only reads is trained",
+    Deviation.HISTORY_TRAINED: "answers in the prompt are trained",
+    Deviation.HEADER_TRAINED: "the role header is trained",
+    Deviation.AFTER_TRAINED: "text behind the end of turn is trained",
+    Deviation.TURN_UNTRAINED: "a whole answer is not trained",
+    Deviation.PART_UNTRAINED: "a part of an answer is not trained",
+    Deviation.STOP_UNTRAINED: "the end of turn is not trained",
+    Deviation.TURN_CUT: "an answer is cut, and its end of turn is not in the row",
+    Deviation.OTHER_TEXT: "the row's tokens are not those that its messages render to",
+}
+_LONGER = "SFTConfig(max_length=..., ...)  # the longest row of answers that matter"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All that was seen of a training run."""
+
+    setup: Setup
+    reference: Reference | str
+    scanned: Scan | None
+    evidence: Evidence
+
+
+def findings(seen: Seen) -> tuple[TrainingFinding, ...]:
+    """Return what is wrong with a training run, errors first.
+
+    Args:
+        seen ([`Seen`]): What was seen.
+    """
+    found = [*_labels(seen), *_compared(seen), *_targets(seen), *_overwritten(seen), *_ends(seen), *_settings(seen)]
+    rank = ["error", "warning", "info"]
+    return tuple(sorted(found, key=lambda each: (rank.index(each.fault.severity), each.fault.code)))
+
+
+def _labels(seen: Seen) -> Iterator[TrainingFinding]:
+    """One finding for each way in which the labels of rows differ from what they owe."""
+    shown: dict[Fault, list[tuple[Document, Difference]]] = {}
+    for document in seen.evidence.documents:
+        # Where every token is trained, header and newline are trained by the same cause.
+        whole = all(document.labels.supervised) and document.differences[:1]
+        for difference in whole or document.differences:
+            fault = _FAULTS[difference.kind]
+            if difference.kind is Deviation.PROMPT_TRAINED and _without_question(seen, document, difference):
+                fault = faults.NO_QUESTION
+            shown.setdefault(fault, []).append((document, difference))
+    for fault, pairs in shown.items():
+        document, difference = pairs[0]
+        why, cure = causes.of(seen.setup, difference.kind, document, seen.evidence)
+        said = f"{_SAID[difference.kind]}: {why}"
+        if fault is faults.NO_QUESTION:
+            said = "the rest of a conversation that packing cut is trained without what came before"
+            cure = "SFTConfig(packing_strategy='bfd', ...)  # or packing=False"
+        elif fault is faults.TURN_CUT:
+            said, cure = f"{_SAID[difference.kind]}: `max_length` is {seen.setup.settings.max_length}", _LONGER
+        elif fault is faults.OTHER_TEXT:
+            said, cure = _SAID[difference.kind], "dataset = dataset.remove_columns(['input_ids', 'labels'])"
+        rows = len({each.row for each, _ in pairs})
+        text = document.text(seen.setup.text_tokenizer, difference)
+        yield TrainingFinding(fault, said, cure, document.row, rows, text)
+
+
+def _without_question(seen: Seen, document: Document, difference: Difference) -> bool:
+    """Whether a trained stretch is the end of an answer whose beginning is in another row."""
+    if not seen.setup.settings.packing or difference.start > 1 or isinstance(seen.reference, str):
+        return False
+    last, begins = document.labels.ids[difference.end - 1], document.owed.spans if document.owed else ()
+    return not all(document.labels.supervised) and (last in seen.reference.stops or not begins)
+
+
+def _compared(seen: Seen) -> Iterator[TrainingFinding]:
+    """Rows whose labels are undecided."""
+    unknown = [each for each in seen.evidence.documents if each.reason]
+    if unknown:
+        rows = len({each.row for each in unknown})
+        cure = "templatefix fix --why DIR  # says what stands in the way"
+        yield TrainingFinding(faults.NOT_COMPARED, unknown[0].reason, cure, unknown[0].row, rows)
+
+
+def _targets(seen: Seen) -> Iterator[TrainingFinding]:
+    """Rows without a target, and rows that are gone."""
+    setup = seen.setup
+    empty = seen.scanned.empty if seen.scanned else [
+        each.row for each in seen.evidence.documents if not any(each.labels.supervised)
+    ]
+    looked = setup.count if seen.scanned else seen.evidence.rows
+    if empty:
+        why, cure = "no token of the row is trained", _LONGER
+        if setup.settings.packing:
+            why = f"packs of `max_length={setup.settings.max_length}` end before the first answer"
+        elif seen.scanned is None:
+            why = "the collator makes labels of a template without markers, or cuts the row before the first answer"
+            cure = causes.ASSISTANT_ONLY
+        text = setup.text_tokenizer.decode(setup.collated([empty[0]])[0].ids[:60])
+        yield TrainingFinding(faults.NO_TARGET, f"{why} ({len(empty)} of {looked} rows)", cure, empty[0], len(empty), text)
+    if gone := setup.dropped():
+        said = f"{len(gone)} of {setup.count + len(gone)} rows were dropped: their answers lie behind `max_length`"
+        yield TrainingFinding(faults.ROWS_DROPPED, said, _LONGER, gone[0], len(gone))
+
+
+def _overwritten(seen: Seen) -> Iterator[TrainingFinding]:
+    rows, setup = seen.evidence.overwritten, seen.setup
+    if not rows:
+        return
+    said = f"the labels of {len(rows)} rows are others once {setup.settings.collator} has collated them"
+    tokenizer = setup.text_tokenizer
+    if seen.evidence.lost and tokenizer.pad_token_id == tokenizer.eos_token_id:
+        said += f"; it also masks {tokenizer.eos_token!r} as padding, the token with which answers end"
+    why = causes.of_collator(setup)
+    yield TrainingFinding(faults.OVERWRITTEN, said, why.cure, rows[0], len(rows))
+
+
+def _ends(seen: Seen) -> Iterator[TrainingFinding]:
+    """Tokens that stand twice at the ends of rows, and a stop that generation does not know."""
+    setup, scanned, tokenizer = seen.setup, seen.scanned, seen.setup.text_tokenizer
+    if scanned is not None and tokenizer is not None:
+        first, second, before, last = scanned.ends.T
+        bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
+        twice = ((first == bos) & (second == bos)).nonzero()[0] if bos is not None else ()
+        if len(twice):
+            said = f"{len(twice)} rows begin with {tokenizer.bos_token!r} twice"
+            cure = "tokenizer(text, add_special_tokens=False)  # the text has one already"
+            yield TrainingFinding(faults.TWO_BOS, said, cure, int(twice[0]), len(twice), tokenizer.bos_token * 2)
+        rows = _ended_twice(seen, before, last, eos) if eos is not None else []
+        if rows:
+            text = tokenizer.decode(setup.stored(rows[0]).ids[-8:])  # type: ignore[union-attr]
+            said = "TRL has added an end of sequence to texts that close their last turn already"
+            cure = "text.rstrip()  # before it goes into the column; better, train on `messages`"
+            yield TrainingFinding(faults.TWO_STOPS, said, cure, rows[0], len(rows), text)
+    if isinstance(seen.reference, str) or not setup.settings.stops:
+        return
+    unknown = seen.reference.stops - {*setup.settings.stops}
+    if unknown:
+        names = ", ".join(repr(tokenizer.decode([each])) for each in sorted(unknown))
+        known = ", ".join(repr(tokenizer.decode([each])) for each in setup.settings.stops)
+        said = f"answers end in {names}; generation stops at {known} alone"
+        cure = f"model.generation_config.eos_token_id = {sorted({*setup.settings.stops, *unknown})}"
+        yield TrainingFinding(faults.NOT_STOPPED, said, cure)
+
+
+def _ended_twice(seen: Seen, before: object, last: object, eos: int) -> list[int]:
+    """Rows that end in an end of sequence right behind another one, or behind the end of turn and a newline."""
+    if isinstance(seen.reference, str):
+        return []
+    stops, found = seen.reference.stops | {eos}, []
+    for document in seen.evidence.documents:
+        ids = document.labels.ids
+        closed = [at for at in range(max(0, len(ids) - 4), len(ids) - 1) if ids[at] in stops]
+        if ids and ids[-1] == eos and closed and not has_conversation(seen.setup.row(document.row)):
+            between = seen.setup.text_tokenizer.decode(ids[closed[-1] + 1 : -1])
+            found += [document.row] if not between.strip() else []
+    return found
+
+
+def _settings(seen: Seen) -> Iterator[TrainingFinding]:
+    """Settings that do nothing, and a template that is not the one saved."""
+    setup, settings = seen.setup, seen.setup.settings
+    said = []
+    if settings.completion_asked and "completion" not in setup.columns:
+        said.append(("`completion_only_loss=True` masks nothing: the rows have no `completion`", causes.COMPLETION))
+    if settings.formatting and "messages" in setup.columns:
+        cure = "SFTTrainer(..., formatting_func=None)  # or dataset.map(..., remove_columns='messages') beforehand"
+        said.append(("`formatting_func` is called and its text never used: the rows have `messages`", cure))
+    if settings.text_field == "messages":
+        cure = "SFTConfig(assistant_only_loss=True, ...)  # this is what masks"
+        said.append(("`dataset_text_field='messages'` masks nothing; rows of `messages` are found without it", cure))
+    for text, cure in said:
+        yield TrainingFinding(faults.NO_EFFECT, text, cure)
+    if settings.collator == "DataCollatorForCompletionOnlyLM":
+        yield TrainingFinding(faults.REMOVED_COLLATOR, faults.REMOVED_COLLATOR.summary, causes.ASSISTANT_ONLY)
+    saved = getattr(setup.tokenizer, "chat_template", None)
+    if isinstance(saved, str) and isinstance(setup.template, str) and saved != setup.template:
+        yield from _saved(seen, saved)
+
+
+def _saved(seen: Seen, saved: str) -> Iterator[TrainingFinding]:
+    for document in seen.evidence.documents:
+        row = seen.setup.row(document.row)
+        if isinstance(row, Mapping) and has_conversation(row):
+            _, messages = conversation(row)
+            used = [rendered(seen.setup.tokenizer, source, messages) for source in (seen.setup.template, saved)]
+            if used[0] != used[1]:
+                said = "labels are made with another template than the tokenizer is saved with, and the texts differ"
+                cure = "templatefix.ensure(tokenizer)  # one template for both"
+                yield TrainingFinding(faults.OTHER_SAVED, said, cure, document.row, 1, used[1][:200])
+                return

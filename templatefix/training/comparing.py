@@ -1,0 +1,112 @@
+"""One row's labels beside what it owes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from templatefix.training.labels import Labels
+from templatefix.training.reference import Owed
+
+
+class Deviation(StrEnum):
+    """How labels differ from what is owed."""
+
+    OTHER_TEXT = "other-text"
+    """The row's tokens are not those of its messages."""
+    PROMPT_TRAINED = "prompt-trained"
+    """Text of a user, system or tool is trained."""
+    HISTORY_TRAINED = "history-trained"
+    """Answers in the prompt are trained besides the completion."""
+    HEADER_TRAINED = "header-trained"
+    AFTER_TRAINED = "text-after-turn-trained"
+    """What the template prints behind the end of turn is trained."""
+    TURN_UNTRAINED = "turn-untrained"
+    """Nothing of an answer is trained."""
+    PART_UNTRAINED = "part-untrained"
+    """A part of an answer is not trained."""
+    STOP_UNTRAINED = "end-of-turn-untrained"
+    TURN_CUT = "turn-cut"
+    """The row ends, or begins, in the middle of an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A stretch of a row that is labelled otherwise than it should be.
+
+    Args:
+        kind ([`Deviation`]): What is wrong with it.
+        start (`int`): Its first token.
+        end (`int`): The token behind its last one.
+    """
+
+    kind: Deviation
+    start: int
+    end: int
+
+
+def compare(labels: Labels, owed: Owed, decode: Callable[[Sequence[int]], str]) -> Iterator[Difference]:
+    """Yield where the labels of a row differ from what it owes.
+
+    Args:
+        labels ([`Labels`]): The row as it is trained; it may be cut off at one end.
+        owed ([`Owed`]): What the whole row owes.
+        decode (`Callable`): From ids to text.
+    """
+    offset = _offset(labels.ids, owed.ids)
+    if offset is None:
+        yield Difference(Deviation.OTHER_TEXT, 0, len(labels.ids))
+        return
+    count, trained = len(labels.ids), labels.supervised
+    spans = [(max(start, owed.begin), end) for start, end in owed.spans if end > owed.begin]
+    spans = [(start - offset, end - offset) for start, end in spans]
+    within = {at for start, end in spans for at in range(start, end)}
+    history = {at - offset for start, end in owed.spans for at in range(start, min(end, owed.begin))}
+    headers = {at - offset for at in owed.headers}
+    for start, end in spans:
+        yield from _of_span(start, end, trained, count)
+    kinds = [Deviation.PROMPT_TRAINED] * count
+    for at in range(count):
+        if at in headers:
+            kinds[at] = Deviation.HEADER_TRAINED
+        elif at in history:
+            kinds[at] = Deviation.HISTORY_TRAINED
+    for end in {end for _, end in spans if 0 < end < count}:
+        for at in range(end, count):
+            if at in within or at in headers or decode(labels.ids[at : at + 1]).strip():
+                break
+            kinds[at] = Deviation.AFTER_TRAINED
+    extra = [at for at in range(count) if trained[at] and at not in within]
+    for at in extra:
+        if at - 1 in extra and kinds[at - 1] is kinds[at]:
+            continue
+        end = next(end for end in range(at + 1, count + 1) if end == count or end not in extra or kinds[end] is not kinds[at])
+        yield Difference(kinds[at], at, end)
+
+
+def _of_span(start: int, end: int, trained: Sequence[bool], count: int) -> Iterator[Difference]:
+    """What is wrong with one answer; nothing if none of it is in the row."""
+    inside = range(max(start, 0), min(end, count))
+    if not inside:
+        return
+    bits = [trained[at] for at in inside]
+    if not any(bits):
+        yield Difference(Deviation.TURN_UNTRAINED, inside.start, inside.stop)
+        return
+    if start < 0 or end > count:
+        yield Difference(Deviation.TURN_CUT, inside.start, inside.stop)
+    missing = [at for at, bit in zip(inside, bits, strict=True) if not bit]
+    if missing == [end - 1]:
+        yield Difference(Deviation.STOP_UNTRAINED, end - 1, end)
+    elif missing:
+        yield Difference(Deviation.PART_UNTRAINED, missing[0], missing[-1] + 1)
+
+
+def _offset(ids: Sequence[int], whole: Sequence[int]) -> int | None:
+    """How many tokens were cut off the beginning; `None` if it is another text."""
+    ids, whole = tuple(ids), tuple(whole)
+    behind = len(whole) - len(ids)
+    if behind < 0:
+        return None
+    return 0 if whole[: len(ids)] == ids else behind if whole[behind:] == ids else None

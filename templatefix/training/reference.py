@@ -1,0 +1,192 @@
+"""What a row owes: the tokens of its answers, by markers that are proven, or by the tokens that open and close turns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from templatefix import api
+from templatefix.errors import RenderError, SourceError, SyntaxProblem
+from templatefix.judge.encoding import belonging, encode, kept, unwrapped
+from templatefix.model import Outcome
+from templatefix.probes import given
+from templatefix.render import Renderer
+from templatefix.training.setup import Setup
+
+_TALK = [
+    {"role": "user", "content": "Hello?"},
+    {"role": "assistant", "content": "Yes."},
+    {"role": "user", "content": "Once more."},
+    {"role": "assistant", "content": "Yes."},
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """The tokens of a row that are to be trained.
+
+    Args:
+        ids (`tuple[int, ...]`): The row's token ids.
+        spans (`tuple[tuple[int, int], ...]`): Where each answer begins and ends, its end of turn included.
+        headers (`frozenset[int]`): Tokens of the headers before them.
+        begin (`int`): The first token of the completion, where the row has a prompt.
+        whole (`bool`): Whether the row was rendered anew from its messages, and not only searched for turns.
+    """
+
+    ids: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...]
+    headers: frozenset[int]
+    begin: int = 0
+    whole: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A template whose markers are proven, and a tokenizer.
+
+    Args:
+        outcome ([`Outcome`]): What `fix` says of the template that labels are made with.
+        tokenizer (`PreTrainedTokenizerBase`): The tokenizer.
+        renderer ([`Renderer`]): The proven template.
+        opener (`tuple[int, ...]`): The tokens of a generation prompt.
+        stops (`frozenset[int]`): The tokens that close an answer.
+    """
+
+    outcome: Outcome
+    tokenizer: Any
+    renderer: Renderer
+    opener: tuple[int, ...]
+    stops: frozenset[int]
+
+    @classmethod
+    def of(cls, setup: Setup) -> Reference | str:
+        """Return the reference for a training run, or the reason why there is none."""
+        if setup.tokenizer is None:
+            return "no tokenizer is known"
+        tokenizer = unwrapped(setup.tokenizer)
+        try:
+            templates = api.read(setup.tokenizer)
+        except SourceError as error:
+            return error.what
+        saved = api.main(templates)
+        used = setup.template if isinstance(setup.template, str) else saved.source
+        outcome = api.fix_template(replace(saved, source=used))
+        if outcome.refusal is not None and saved.source != used:  # TRL's own; the one it stands for may do
+            outcome = api.fix_template(saved)
+        if outcome.refusal is not None:
+            return f"the markers of the chat template are not proven: {outcome.reason}"
+        renderer = Renderer(outcome.after, api.template_variables(saved, setup.tokenizer))
+        with kept(tokenizer):
+            try:
+                return _learned(outcome, tokenizer, renderer)
+            except RenderError as error:
+                return f"the chat template or the tokenizer is of no use here: {error.what}"
+
+    def owed(self, row: Mapping[str, Any]) -> Owed | str:
+        """Return what a row with messages owes, or why it cannot be told.
+
+        Args:
+            row (`Mapping`): A row with `messages`, or with a conversational `prompt` and `completion`.
+        """
+        try:
+            prompt, messages = conversation(row)
+            tools = row.get("tools")
+            tools = json.loads(tools) if isinstance(tools, str) else tools
+            probe = given(messages, tools or None, dict(row.get("chat_template_kwargs") or {}))
+            with kept(self.tokenizer):
+                ids, spans = _spans(self.tokenizer, self.renderer, probe.messages, probe.arguments)
+                begin = 0
+                if prompt:
+                    asked = {**probe.arguments, "add_generation_prompt": True}
+                    text = self.renderer.render(probe.messages[: len(prompt)], **asked).text
+                    begin = _common(encode(self.tokenizer, text).ids, ids)
+        except (RenderError, ValueError, KeyError, TypeError) as error:
+            return f"the row does not render: {error}"
+        headers = {at for start, _ in spans for at in self._header(ids, start)}
+        return Owed(ids, spans, frozenset(headers), begin)
+
+    def found(self, ids: Sequence[int]) -> Owed:
+        """Return what a row of token ids owes: between each generation prompt and the next token that closes turns."""
+        spans, headers, at, size = [], set(), 0, len(self.opener)
+        while size and at + size <= len(ids):
+            if tuple(ids[at : at + size]) != self.opener:
+                at += 1
+                continue
+            headers |= set(range(at, at + size))
+            # Without its end the turn goes on behind the row.
+            end = next((end for end in range(at + size, len(ids)) if ids[end] in self.stops), len(ids)) + 1
+            spans.append((at + size, end))
+            at = end
+        return Owed(tuple(ids), tuple(spans), frozenset(headers), whole=False)
+
+    def _header(self, ids: Sequence[int], start: int) -> range:
+        """The tokens before an answer that are those of the generation prompt."""
+        for size in range(min(len(self.opener), start), 0, -1):
+            if tuple(ids[start - size : start]) == self.opener[-size:]:
+                return range(start - size, start)
+        return range(start, start)
+
+
+def conversation(row: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+    """Return the messages of a row's prompt, and all of its messages.
+
+    Raises:
+        KeyError: The row has no messages.
+    """
+    prompt, completion = row.get("prompt"), row.get("completion")
+    if _is_talk(prompt) and _is_talk(completion):
+        return list(prompt), [*prompt, *completion]  # type: ignore[arg-type, misc]
+    messages = row.get("messages")
+    if not _is_talk(messages):
+        raise KeyError("no messages")
+    return [], list(messages)  # type: ignore[arg-type]
+
+
+def rendered(tokenizer: Any, source: str, messages: Sequence[Any]) -> str:
+    """Return a conversation's text with a template, or why there is none."""
+    probe = given(messages)
+    try:
+        return Renderer(source, api.template_variables(api.main(api.read(tokenizer)), tokenizer)).render(probe.messages).text
+    except (RenderError, SyntaxProblem) as error:
+        return error.what
+
+
+def has_conversation(row: Any) -> bool:
+    """Whether a row holds messages."""
+    if not isinstance(row, Mapping):
+        return False
+    return _is_talk(row.get("messages")) or (_is_talk(row.get("prompt")) and _is_talk(row.get("completion")))
+
+
+def _is_talk(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, Mapping) and "role" in each for each in value)
+
+
+def _learned(outcome: Outcome, tokenizer: Any, renderer: Renderer) -> Reference:
+    ids, spans = _spans(tokenizer, renderer, _TALK, {})
+    plain, asked = (renderer.render(_TALK[:1], add_generation_prompt=each).text for each in (False, True))
+    gained = asked[len(plain) :] if asked.startswith(plain) else ""
+    opener = encode(tokenizer, gained).ids if gained else ()
+    return Reference(outcome, tokenizer, renderer, opener, frozenset(ids[end - 1] for _, end in spans))
+
+
+def _spans(
+    tokenizer: Any, renderer: Renderer, messages: Sequence[Any], arguments: Mapping[str, Any]
+) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+    rendered = renderer.render(messages, **arguments)
+    tokens = encode(tokenizer, rendered.text)
+    found = []
+    for span in rendered.spans:
+        mask, _ = belonging(tokens, rendered.text, [span])
+        places = [at for at, bit in enumerate(mask) if bit]
+        if places:
+            found.append((places[0], places[-1] + 1))
+    return tokens.ids, tuple(found)
+
+
+def _common(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many ids two rows begin with in common, as TRL finds where a completion begins."""
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (left, right) in enumerate(pairs) if left != right), min(len(one), len(other)))
