@@ -8,7 +8,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
-from templatefix.errors import RegistryError, RenderError, TemplateFixError, UsageError
+from templatefix.errors import DataError, RegistryError, RenderError, TemplateFixError, UsageError
 from templatefix.model import Tri
 
 
@@ -26,6 +26,7 @@ class Exit(IntEnum):
 
 _CODES: tuple[tuple[type[TemplateFixError], Exit], ...] = (
     (UsageError, Exit.USAGE),
+    (DataError, Exit.FOUND),
     (RegistryError, Exit.USAGE),
     (RenderError, Exit.UNDECIDED),
     (TemplateFixError, Exit.UNREADABLE),
