@@ -23,6 +23,7 @@ FLOORS = (
     ("sources", "contributing"),
     ("api", "demo", "report"),
     ("shipping",),
+    ("training",),
     ("cli", "__main__"),
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
@@ -78,7 +79,7 @@ def test_oracle_and_synthesis_share_no_derivation() -> None:
             assert not imports(path) & {"synthesis", "syntax"}, path
 
 
-HEAVY = ("transformers", "torch", "huggingface_hub", "numpy", "tokenizers")
+HEAVY = ("pyarrow", "transformers", "torch", "huggingface_hub", "numpy", "tokenizers")
 
 
 @pytest.mark.parametrize(
