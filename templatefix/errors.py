@@ -55,6 +55,10 @@ class WriteError(TemplateFixError):
     """A result could not be written; nothing was changed on disk, unless the message names a file."""
 
 
+class DataError(TemplateFixError):
+    """A row of training data that has not the form it needs; names the row, the message and the cure."""
+
+
 class HubError(TemplateFixError):
     """The Hugging Face Hub was not reached, or did not do what was asked."""
 

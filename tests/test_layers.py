@@ -78,7 +78,7 @@ def test_oracle_and_synthesis_share_no_derivation() -> None:
             assert not imports(path) & {"synthesis", "syntax"}, path
 
 
-HEAVY = ("transformers", "torch", "huggingface_hub", "numpy", "tokenizers")
+HEAVY = ("pyarrow", "transformers", "torch", "huggingface_hub", "numpy", "tokenizers")
 
 
 @pytest.mark.parametrize(

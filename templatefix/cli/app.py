@@ -7,7 +7,7 @@ from importlib import import_module
 
 import typer
 
-COMMANDS = ("audit", "verify", "fix", "strip", "push", "rules", "explain", "demo", "patches")
+COMMANDS = ("audit", "verify", "fix", "strip", "push", "convert", "rules", "explain", "demo", "patches")
 """One thin module of this package each: its `command`, or its `app` for a group."""
 
 

@@ -8,7 +8,14 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
-from templatefix.errors import RefusedError, RegistryError, RenderError, TemplateFixError, UsageError
+from templatefix.errors import (
+    DataError,
+    RefusedError,
+    RegistryError,
+    RenderError,
+    TemplateFixError,
+    UsageError,
+)
 from templatefix.model import Tri
 
 
@@ -26,6 +33,7 @@ class Exit(IntEnum):
 
 _CODES: tuple[tuple[type[TemplateFixError], Exit], ...] = (
     (UsageError, Exit.USAGE),
+    (DataError, Exit.FOUND),
     (RegistryError, Exit.USAGE),
     (RefusedError, Exit.FOUND),
     (RenderError, Exit.UNDECIDED),

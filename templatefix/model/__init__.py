@@ -1,5 +1,6 @@
 """The values that pass between the floors: frozen, plain, free of I/O."""
 
+from templatefix.model.conversions import Advice, Conversion, Kind, Refused, Route
 from templatefix.model.engines import Engine
 from templatefix.model.findings import Finding, Fix, Report, Safety, Severity
 from templatefix.model.methods import Allowance, Method
@@ -14,6 +15,7 @@ __all__ = [
     "DECLARED_CHANGE",
     "DEFAULT_POLICY",
     "Action",
+    "Advice",
     "Allowance",
     "Attempt",
     "Candidate",
@@ -21,6 +23,7 @@ __all__ = [
     "Check",
     "Claim",
     "Conversation",
+    "Conversion",
     "Coverage",
     "Edit",
     "Engine",
@@ -28,6 +31,7 @@ __all__ = [
     "Finding",
     "Fix",
     "HubFile",
+    "Kind",
     "Message",
     "Method",
     "Note",
@@ -39,8 +43,10 @@ __all__ = [
     "PushedFile",
     "Refusal",
     "RefusalKind",
+    "Refused",
     "Rendered",
     "Report",
+    "Route",
     "Safety",
     "Severity",
     "Span",

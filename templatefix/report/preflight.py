@@ -28,5 +28,7 @@ def _finding(found: Any) -> list[str]:
     if found.text:
         text = found.text if len(found.text) <= _MOST else f"{found.text[:_MOST]}…"
         lines.append(f"  text: {text!r}")
-    lines += [f"  {'cure: ' if at == 0 else '      '}{line}" for at, line in enumerate(found.cure.split("\n"))]
+    lines += [
+        f"  {'cure: ' if at == 0 else '      '}{line}" for at, line in enumerate(found.cure.split("\n"))
+    ]
     return lines

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from templatefix.errors import WriteError
 from templatefix.sources.changes import FileChange
@@ -71,7 +72,7 @@ def stage(
     Raises:
         OSError: It could not be written.
     """
-    staged = path.with_name(f".{path.name[:60]}.{secrets.token_hex(6)}.tmp")
+    staged = _beside(path)
     with open(staged, "xb") as file:
         cleanup.callback(lambda: None if keep_if(staged) else staged.unlink(missing_ok=True))
         if like is not None:
@@ -81,6 +82,48 @@ def stage(
         file.flush()
         os.fsync(file.fileno())
     return staged
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[tuple[BinaryIO, Callable[[], None]]]:
+    """Open a new file in the directory of `path`, to be written piece by piece, and a function that moves it there.
+
+    If that function is not called, nothing has changed on disk in the end. The file gets the mode bits of the one that
+    it replaces.
+
+    Args:
+        path (`Path`): The file to write.
+
+    Raises:
+        WriteError: The new file cannot be made, or not be moved.
+    """
+    staged = _beside(path)
+
+    def commit() -> None:
+        try:
+            file.flush()
+            os.fsync(file.fileno())
+            if path.exists():
+                shutil.copymode(path, staged)
+            os.replace(staged, path)
+        except OSError as error:
+            raise failed(error, str(path)) from error
+        sync_folder(path.parent)
+
+    try:
+        file = open(staged, "x+b")  # noqa: SIM115 - closed below, where an error of the disk counts no more
+    except OSError as error:
+        raise failed(error, str(path)) from error
+    try:
+        yield file, commit
+    finally:
+        with suppress(OSError):  # what is buffered of a file that is thrown away
+            file.close()
+        staged.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name[:60]}.{secrets.token_hex(6)}.tmp")
 
 
 def sync_folder(folder: Path) -> None:

@@ -46,24 +46,29 @@ def read_bytes(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
             return _bounded(file, path)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise SourceError(
+    except OSError as error:
+        raise unreadable(error, path) from error
+
+
+def unreadable(error: OSError, path: str) -> SourceError:
+    """Return the error to raise where `path` could not be read."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return SourceError(
             "there is no such file or directory",
             where=path,
             cure="check the spelling; a path is taken relative to the current directory.",
-        ) from error
-    except PermissionError as error:
-        raise SourceError(
+        )
+    if isinstance(error, PermissionError):
+        return SourceError(
             "the file may not be read: permission denied",
             where=path,
             cure="give yourself read permission (`chmod u+r`), or copy the file to where you have it.",
-        ) from error
-    except OSError as error:
-        raise SourceError(
-            f"the file could not be read: {error.strerror or error}",
-            where=path,
-            cure="check the disk or the mount, and that the path names a regular file.",
-        ) from error
+        )
+    return SourceError(
+        f"the file could not be read: {error.strerror or error}",
+        where=path,
+        cure="check the disk or the mount, and that the path names a regular file.",
+    )
 
 
 def require_listable(folder: str) -> None:

@@ -6,13 +6,47 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from templatefix.model import Advice, Conversion
+    from templatefix.training.callback import PreflightCallback
+    from templatefix.training.checking import Preflight, PreflightError, preflight
+    from templatefix.training.conversion import to_prompt_completion
     from templatefix.training.ensuring import ensure, training_template
+    from templatefix.training.faults import TrainingFinding
+    from templatefix.training.files import convert_file
+    from templatefix.training.labels import Labels
+    from templatefix.training.routes import advice
+    from templatefix.training.table import label_table, supervised
 
 _HOMES = {
+    "templatefix.model": ("Advice", "Conversion"),
+    "templatefix.training.callback": ("PreflightCallback",),
+    "templatefix.training.checking": ("Preflight", "PreflightError", "preflight"),
+    "templatefix.training.conversion": ("to_prompt_completion",),
     "templatefix.training.ensuring": ("ensure", "training_template"),
+    "templatefix.training.faults": ("TrainingFinding",),
+    "templatefix.training.files": ("convert_file",),
+    "templatefix.training.labels": ("Labels",),
+    "templatefix.training.routes": ("advice",),
+    "templatefix.training.table": ("label_table", "supervised"),
 }
 
-__all__ = ["ensure", "training_template"]
+__all__ = [
+    "Advice",
+    "Conversion",
+    "Labels",
+    "Preflight",
+    "PreflightCallback",
+    "PreflightError",
+    "TrainingFinding",
+    "advice",
+    "convert_file",
+    "ensure",
+    "label_table",
+    "preflight",
+    "supervised",
+    "to_prompt_completion",
+    "training_template",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from templatefix.training.comparing import Deviation
 from templatefix.training.evidence import Document, Evidence
+from templatefix.training.reference import Reference
 from templatefix.training.setup import Setup
 
 ASSISTANT_ONLY = (
-    "templatefix.ensure(tokenizer)  # before the trainer is made\n"
-    "SFTConfig(assistant_only_loss=True, ...)"
+    "templatefix.ensure(tokenizer)  # before the trainer is made\nSFTConfig(assistant_only_loss=True, ...)"
 )
 COMPLETION = (
     "dataset = dataset.map(templatefix.training.to_prompt_completion, remove_columns='messages')\n"
@@ -25,7 +25,9 @@ class Cause(NamedTuple):
     cure: str
 
 
-def of(setup: Setup, kind: Deviation, document: Document, evidence: Evidence) -> Cause:
+def of(
+    setup: Setup, kind: Deviation, document: Document, evidence: Evidence, reference: Reference | str
+) -> Cause:
     """Return the cause of a deviation.
 
     Args:
@@ -33,12 +35,13 @@ def of(setup: Setup, kind: Deviation, document: Document, evidence: Evidence) ->
         kind ([`Deviation`]): What is wrong.
         document ([`Document`]): Where it was seen.
         evidence ([`Evidence`]): What else was seen.
+        reference ([`Reference`] or `str`): What the row was compared with.
     """
     settings = setup.settings
     whole = all(document.labels.supervised)
     if document.row in evidence.overwritten:
         return of_collator(setup)
-    if kind is Deviation.PROMPT_TRAINED and whole:
+    if kind is Deviation.PROMPT_TRAINED and whole and not _by_markers(setup, reference):
         return _everything(setup)
     if kind is Deviation.HISTORY_TRAINED and not settings.completion_only:
         return Cause(
@@ -51,8 +54,17 @@ def of(setup: Setup, kind: Deviation, document: Document, evidence: Evidence) ->
             f"{ASSISTANT_ONLY}  # beside completion_only_loss=True: both masks then have to agree",
         )
     if settings.assistant_only:
-        return Cause("the markers of the chat template", "templatefix.ensure(tokenizer)  # before the trainer is made")
+        return Cause(
+            "the markers of the chat template", "templatefix.ensure(tokenizer)  # before the trainer is made"
+        )
     return Cause("the labels that the rows hold", ASSISTANT_ONLY)
+
+
+def _by_markers(setup: Setup, reference: Reference | str) -> bool:
+    """Whether wrong markers of the template can be what makes the labels."""
+    marked = isinstance(setup.template, str) and "endgeneration" in setup.template
+    correct = not isinstance(reference, str) and reference.outcome.after == setup.template
+    return setup.settings.assistant_only and marked and not correct
 
 
 def of_collator(setup: Setup) -> Cause:
@@ -67,7 +79,9 @@ def _everything(setup: Setup) -> Cause:
     """Why every token of a row is trained."""
     settings, columns = setup.settings, setup.columns
     if settings.formatting:
-        return Cause("`formatting_func` makes one text of a row, and nothing in it says who spoke", _routes(columns))
+        return Cause(
+            "`formatting_func` makes one text of a row, and nothing in it says who spoke", _routes(columns)
+        )
     if settings.skipped:
         return Cause(
             "`skip_prepare_dataset=True`: no labels are made, and the collator takes every token",
@@ -92,4 +106,3 @@ def _everything(setup: Setup) -> Cause:
 def _routes(columns: tuple[str, ...]) -> str:
     lead = "" if "messages" in columns else "# keep the rows as `messages`, or as `prompt` and `completion`\n"
     return f"{lead}{ASSISTANT_ONLY}"
-

@@ -107,7 +107,9 @@ def preflight(
 def examine(setup: Setup, *, rows: int = ROWS, allow: Collection[str] = (), quiet: bool = False) -> Preflight:
     """Look at a training run; see [`preflight`]."""
     if unknown := sorted(set(allow) - {each.code for each in faults.ALL}):
-        raise UsageError(f"there is no fault {unknown[0]!r} to allow", cure="`templatefix rules` lists them all.")
+        raise UsageError(
+            f"there is no fault {unknown[0]!r} to allow", cure="`templatefix rules` lists them all."
+        )
     reference, scanned = Reference.of(setup), scan(setup)
     seen = Seen(setup, reference, scanned, look(setup, reference, scanned, rows))
     found = tuple(each for each in findings(seen) if each.fault.code not in allow)

@@ -40,13 +40,19 @@ def _markers(seen: Seen) -> str:
     if isinstance(seen.reference, str):
         return f"2. markers: undecided, {seen.reference}"
     outcome = seen.reference.outcome
-    own = "the template's own hold" if outcome.status == "correct" else f"compared with a patch ({outcome.method})"
+    own = (
+        "the template's own hold"
+        if outcome.status == "correct"
+        else f"compared with a patch ({outcome.method})"
+    )
     return f"2. markers: {own}; {len(outcome.verdict.checks)} checks"
 
 
 def _collator(seen: Seen) -> str:
     kept = seen.evidence.rows - len(seen.evidence.overwritten)
-    return f"3. collator: {seen.setup.settings.collator} keeps the labels of {kept} of {seen.evidence.rows} rows"
+    return (
+        f"3. collator: {seen.setup.settings.collator} keeps the labels of {kept} of {seen.evidence.rows} rows"
+    )
 
 
 def _settings(seen: Seen) -> str:

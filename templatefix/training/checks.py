@@ -54,7 +54,14 @@ def findings(seen: Seen) -> tuple[TrainingFinding, ...]:
     Args:
         seen ([`Seen`]): What was seen.
     """
-    found = [*_labels(seen), *_compared(seen), *_targets(seen), *_overwritten(seen), *_ends(seen), *_settings(seen)]
+    found = [
+        *_labels(seen),
+        *_compared(seen),
+        *_targets(seen),
+        *_overwritten(seen),
+        *_ends(seen),
+        *_settings(seen),
+    ]
     rank = ["error", "warning", "info"]
     return tuple(sorted(found, key=lambda each: (rank.index(each.fault.severity), each.fault.code)))
 
@@ -63,22 +70,22 @@ def _labels(seen: Seen) -> Iterator[TrainingFinding]:
     """One finding for each way in which the labels of rows differ from what they owe."""
     shown: dict[Fault, list[tuple[Document, Difference]]] = {}
     for document in seen.evidence.documents:
-        # Where every token is trained, header and newline are trained by the same cause.
-        whole = all(document.labels.supervised) and document.differences[:1]
-        for difference in whole or document.differences:
-            fault = _FAULTS[difference.kind]
-            if difference.kind is Deviation.PROMPT_TRAINED and _without_question(seen, document, difference):
-                fault = faults.NO_QUESTION
-            shown.setdefault(fault, []).append((document, difference))
+        for difference in _own(seen, document):
+            shown.setdefault(_FAULTS[difference.kind], []).append((document, difference))
+        if _is_fragment(seen, document):
+            shown.setdefault(faults.NO_QUESTION, []).append((document, _first_trained(document)))
     for fault, pairs in shown.items():
         document, difference = pairs[0]
-        why, cure = causes.of(seen.setup, difference.kind, document, seen.evidence)
+        why, cure = causes.of(seen.setup, difference.kind, document, seen.evidence, seen.reference)
         said = f"{_SAID[difference.kind]}: {why}"
         if fault is faults.NO_QUESTION:
             said = "the rest of a conversation that packing cut is trained without what came before"
             cure = "SFTConfig(packing_strategy='bfd', ...)  # or packing=False"
         elif fault is faults.TURN_CUT:
-            said, cure = f"{_SAID[difference.kind]}: `max_length` is {seen.setup.settings.max_length}", _LONGER
+            said, cure = (
+                f"{_SAID[difference.kind]}: `max_length` is {seen.setup.settings.max_length}",
+                _LONGER,
+            )
         elif fault is faults.OTHER_TEXT:
             said, cure = _SAID[difference.kind], "dataset = dataset.remove_columns(['input_ids', 'labels'])"
         rows = len({each.row for each, _ in pairs})
@@ -86,12 +93,31 @@ def _labels(seen: Seen) -> Iterator[TrainingFinding]:
         yield TrainingFinding(fault, said, cure, document.row, rows, text)
 
 
-def _without_question(seen: Seen, document: Document, difference: Difference) -> bool:
-    """Whether a trained stretch is the end of an answer whose beginning is in another row."""
-    if not seen.setup.settings.packing or difference.start > 1 or isinstance(seen.reference, str):
+def _own(seen: Seen, document: Document) -> list[Difference]:
+    """The differences of a row without those that only follow from another one."""
+    differences = [*document.differences]
+    if all(document.labels.supervised):  # header and newline are trained by the same cause
+        return differences[:1]
+    if document.row in seen.evidence.overwritten:
+        follow = (Deviation.HEADER_TRAINED, Deviation.AFTER_TRAINED)
+        return [each for each in differences if each.kind not in follow]
+    if _is_fragment(seen, document):
+        first = _first_trained(document)
+        return [each for each in differences if each.start != first.start]
+    return differences
+
+
+def _is_fragment(seen: Seen, document: Document) -> bool:
+    """Whether packing has cut off the beginning of a conversation of which something is trained."""
+    if not seen.setup.settings.packing or isinstance(seen.reference, str) or not document.owed:
         return False
-    last, begins = document.labels.ids[difference.end - 1], document.owed.spans if document.owed else ()
-    return not all(document.labels.supervised) and (last in seen.reference.stops or not begins)
+    trained = document.labels.supervised
+    return document.labels.ids[0] not in seen.reference.begins and any(trained) and not all(trained)
+
+
+def _first_trained(document: Document) -> Difference:
+    start, end = document.labels.runs[0]
+    return Difference(Deviation.PROMPT_TRAINED, start, end)
 
 
 def _compared(seen: Seen) -> Iterator[TrainingFinding]:
@@ -106,9 +132,11 @@ def _compared(seen: Seen) -> Iterator[TrainingFinding]:
 def _targets(seen: Seen) -> Iterator[TrainingFinding]:
     """Rows without a target, and rows that are gone."""
     setup = seen.setup
-    empty = seen.scanned.empty if seen.scanned else [
-        each.row for each in seen.evidence.documents if not any(each.labels.supervised)
-    ]
+    empty = (
+        seen.scanned.empty
+        if seen.scanned
+        else [each.row for each in seen.evidence.documents if not any(each.labels.supervised)]
+    )
     looked = setup.count if seen.scanned else seen.evidence.rows
     if empty:
         why, cure = "no token of the row is trained", _LONGER
@@ -118,7 +146,8 @@ def _targets(seen: Seen) -> Iterator[TrainingFinding]:
             why = "the collator makes labels of a template without markers, or cuts the row before the first answer"
             cure = causes.ASSISTANT_ONLY
         text = setup.text_tokenizer.decode(setup.collated([empty[0]])[0].ids[:60])
-        yield TrainingFinding(faults.NO_TARGET, f"{why} ({len(empty)} of {looked} rows)", cure, empty[0], len(empty), text)
+        said = f"{why} ({len(empty)} of {looked} rows)"
+        yield TrainingFinding(faults.NO_TARGET, said, cure, empty[0], len(empty), text)
     if gone := setup.dropped():
         said = f"{len(gone)} of {setup.count + len(gone)} rows were dropped: their answers lie behind `max_length`"
         yield TrainingFinding(faults.ROWS_DROPPED, said, _LONGER, gone[0], len(gone))
@@ -138,40 +167,49 @@ def _overwritten(seen: Seen) -> Iterator[TrainingFinding]:
 
 def _ends(seen: Seen) -> Iterator[TrainingFinding]:
     """Tokens that stand twice at the ends of rows, and a stop that generation does not know."""
-    setup, scanned, tokenizer = seen.setup, seen.scanned, seen.setup.text_tokenizer
-    if scanned is not None and tokenizer is not None:
-        first, second, before, last = scanned.ends.T
-        bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
-        twice = ((first == bos) & (second == bos)).nonzero()[0] if bos is not None else ()
-        if len(twice):
-            said = f"{len(twice)} rows begin with {tokenizer.bos_token!r} twice"
-            cure = "tokenizer(text, add_special_tokens=False)  # the text has one already"
-            yield TrainingFinding(faults.TWO_BOS, said, cure, int(twice[0]), len(twice), tokenizer.bos_token * 2)
-        rows = _ended_twice(seen, before, last, eos) if eos is not None else []
-        if rows:
-            text = tokenizer.decode(setup.stored(rows[0]).ids[-8:])  # type: ignore[union-attr]
-            said = "TRL has added an end of sequence to texts that close their last turn already"
-            cure = "text.rstrip()  # before it goes into the column; better, train on `messages`"
-            yield TrainingFinding(faults.TWO_STOPS, said, cure, rows[0], len(rows), text)
-    if isinstance(seen.reference, str) or not setup.settings.stops:
-        return
-    unknown = seen.reference.stops - {*setup.settings.stops}
+    setup, tokenizer = seen.setup, seen.setup.text_tokenizer
+    if twice := _begun_twice(seen):
+        said = f"{len(twice)} rows begin with {tokenizer.bos_token!r} twice"
+        cure = "tokenizer(text, add_special_tokens=False)  # the text has one already"
+        yield TrainingFinding(faults.TWO_BOS, said, cure, twice[0], len(twice), tokenizer.bos_token * 2)
+    if twice := _ended_twice(seen):
+        document = next(each for each in seen.evidence.documents if each.row == twice[0])
+        said = "TRL has added an end of sequence to texts that close their last turn already"
+        cure = "text.rstrip()  # before it goes into the column; better, train on `messages`"
+        text = tokenizer.decode(document.labels.ids[-8:])
+        yield TrainingFinding(faults.TWO_STOPS, said, cure, twice[0], len(twice), text)
+    stops = setup.settings.stops
+    unknown = (
+        seen.reference.stops - {*stops} if not isinstance(seen.reference, str) and stops else frozenset()
+    )
     if unknown:
-        names = ", ".join(repr(tokenizer.decode([each])) for each in sorted(unknown))
-        known = ", ".join(repr(tokenizer.decode([each])) for each in setup.settings.stops)
+        names, known = (
+            ", ".join(repr(tokenizer.decode([each])) for each in ids) for ids in (sorted(unknown), stops)
+        )
         said = f"answers end in {names}; generation stops at {known} alone"
-        cure = f"model.generation_config.eos_token_id = {sorted({*setup.settings.stops, *unknown})}"
+        cure = f"model.generation_config.eos_token_id = {sorted({*stops, *unknown})}"
         yield TrainingFinding(faults.NOT_STOPPED, said, cure)
 
 
-def _ended_twice(seen: Seen, before: object, last: object, eos: int) -> list[int]:
-    """Rows that end in an end of sequence right behind another one, or behind the end of turn and a newline."""
-    if isinstance(seen.reference, str):
+def _begun_twice(seen: Seen) -> list[int]:
+    bos = getattr(seen.setup.text_tokenizer, "bos_token_id", None)
+    if seen.scanned is None or bos is None:
         return []
-    stops, found = seen.reference.stops | {eos}, []
+    first, second = seen.scanned.ends[:, 0], seen.scanned.ends[:, 1]
+    return [int(at) for at in ((first == bos) & (second == bos)).nonzero()[0]]
+
+
+def _ended_twice(seen: Seen) -> list[int]:
+    """Rows that end in an end of sequence right behind another one, or behind the end of turn and a newline."""
+    eos = getattr(seen.setup.text_tokenizer, "eos_token_id", None)
+    if isinstance(seen.reference, str) or eos is None:
+        return []
+    found = []
     for document in seen.evidence.documents:
         ids = document.labels.ids
-        closed = [at for at in range(max(0, len(ids) - 4), len(ids) - 1) if ids[at] in stops]
+        closed = [
+            at for at in range(max(0, len(ids) - 4), len(ids) - 1) if ids[at] in {*seen.reference.stops, eos}
+        ]
         if ids and ids[-1] == eos and closed and not has_conversation(seen.setup.row(document.row)):
             between = seen.setup.text_tokenizer.decode(ids[closed[-1] + 1 : -1])
             found += [document.row] if not between.strip() else []
@@ -183,13 +221,17 @@ def _settings(seen: Seen) -> Iterator[TrainingFinding]:
     setup, settings = seen.setup, seen.setup.settings
     said = []
     if settings.completion_asked and "completion" not in setup.columns:
-        said.append(("`completion_only_loss=True` masks nothing: the rows have no `completion`", causes.COMPLETION))
+        said.append(
+            ("`completion_only_loss=True` masks nothing: the rows have no `completion`", causes.COMPLETION)
+        )
     if settings.formatting and "messages" in setup.columns:
         cure = "SFTTrainer(..., formatting_func=None)  # or dataset.map(..., remove_columns='messages') beforehand"
         said.append(("`formatting_func` is called and its text never used: the rows have `messages`", cure))
     if settings.text_field == "messages":
         cure = "SFTConfig(assistant_only_loss=True, ...)  # this is what masks"
-        said.append(("`dataset_text_field='messages'` masks nothing; rows of `messages` are found without it", cure))
+        said.append(
+            ("`dataset_text_field='messages'` masks nothing; rows of `messages` are found without it", cure)
+        )
     for text, cure in said:
         yield TrainingFinding(faults.NO_EFFECT, text, cure)
     if settings.collator == "DataCollatorForCompletionOnlyLM":
@@ -204,7 +246,9 @@ def _saved(seen: Seen, saved: str) -> Iterator[TrainingFinding]:
         row = seen.setup.row(document.row)
         if isinstance(row, Mapping) and has_conversation(row):
             _, messages = conversation(row)
-            used = [rendered(seen.setup.tokenizer, source, messages) for source in (seen.setup.template, saved)]
+            used = [
+                rendered(seen.setup.tokenizer, source, messages) for source in (seen.setup.template, saved)
+            ]
             if used[0] != used[1]:
                 said = "labels are made with another template than the tokenizer is saved with, and the texts differ"
                 cure = "templatefix.ensure(tokenizer)  # one template for both"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 
 from templatefix.training.labels import Labels
 from templatefix.training.reference import Owed
@@ -66,23 +67,31 @@ def compare(labels: Labels, owed: Owed, decode: Callable[[Sequence[int]], str]) 
     headers = {at - offset for at in owed.headers}
     for start, end in spans:
         yield from _of_span(start, end, trained, count)
-    kinds = [Deviation.PROMPT_TRAINED] * count
-    for at in range(count):
-        if at in headers:
-            kinds[at] = Deviation.HEADER_TRAINED
-        elif at in history:
-            kinds[at] = Deviation.HISTORY_TRAINED
-    for end in {end for _, end in spans if 0 < end < count}:
-        for at in range(end, count):
-            if at in within or at in headers or decode(labels.ids[at : at + 1]).strip():
-                break
-            kinds[at] = Deviation.AFTER_TRAINED
-    extra = [at for at in range(count) if trained[at] and at not in within]
-    for at in extra:
-        if at - 1 in extra and kinds[at - 1] is kinds[at]:
-            continue
-        end = next(end for end in range(at + 1, count + 1) if end == count or end not in extra or kinds[end] is not kinds[at])
-        yield Difference(kinds[at], at, end)
+    after = {at for _, end in spans for at in _blank(labels.ids, end, decode)} - headers
+    kinds = [
+        None
+        if not trained[at] or at in within
+        else Deviation.HEADER_TRAINED
+        if at in headers
+        else Deviation.HISTORY_TRAINED
+        if at in history
+        else Deviation.AFTER_TRAINED
+        if at in after
+        else Deviation.PROMPT_TRAINED
+        for at in range(count)
+    ]
+    for kind, group in groupby(range(count), key=lambda at: kinds[at]):
+        places = [*group]
+        if kind is not None:
+            yield Difference(kind, places[0], places[-1] + 1)
+
+
+def _blank(ids: Sequence[int], end: int, decode: Callable[[Sequence[int]], str]) -> Iterator[int]:
+    """The tokens of whitespace right behind an answer."""
+    for at in range(max(end, 0), len(ids)):
+        if decode(ids[at : at + 1]).strip():
+            return
+        yield at
 
 
 def _of_span(start: int, end: int, trained: Sequence[bool], count: int) -> Iterator[Difference]:

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 from templatefix import api
 from templatefix.errors import RefusedError
 from templatefix.model import Outcome, Variant
+from templatefix.sources.objects import HasChatTemplate
 
-Tokenizer = TypeVar("Tokenizer")
+Tokenizer = TypeVar("Tokenizer", bound=HasChatTemplate)
 
 
 def ensure(tokenizer: Tokenizer, *, variant: Variant = "same-text", allow: Collection[str] = ()) -> Tokenizer:
@@ -72,17 +73,17 @@ def training_template(
         trainer.train()
     ```
     """
-    before = tokenizer.chat_template  # type: ignore[attr-defined]
-    own = vars(tokenizer).get("save_pretrained")
+    holder: Any = tokenizer
+    before, own = holder.chat_template, vars(holder).get("save_pretrained")
     ensure(tokenizer, variant=variant, allow=allow)
-    tokenizer.save_pretrained = _SavesInference(tokenizer, before, own)  # type: ignore[attr-defined]
+    holder.save_pretrained = _SavesInference(holder, before, own)
     try:
         yield tokenizer
     finally:
-        del tokenizer.save_pretrained  # type: ignore[attr-defined]
+        del holder.save_pretrained
         if own is not None:
-            tokenizer.save_pretrained = own  # type: ignore[attr-defined]
-        tokenizer.chat_template = before  # type: ignore[attr-defined]
+            holder.save_pretrained = own
+        holder.chat_template = before
 
 
 class _SavesInference:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from templatefix.training.comparing import Deviation, Difference, compare
@@ -89,28 +90,31 @@ def _documents(
     setup: Setup, reference: Reference | str, at: int, trained: Labels, bounds: list[int]
 ) -> Iterator[Document]:
     row = setup.row(at)
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in pairwise(bounds):
         labels = Labels(trained.ids[start:end], trained.labels[start:end])
         if isinstance(reference, str):
             yield Document(at, labels, reason=reference)
             continue
-        owed: Owed | str = reference.found(labels.ids)
-        if has_conversation(row):
-            owed = reference.owed(row)
+        owed = reference.owed(row) if has_conversation(row) else reference.found(labels.ids)
         if isinstance(owed, str):
             yield Document(at, labels, reason=owed)
+            continue
+        if not (owed.whole or owed.spans or setup.settings.formatting or setup.settings.packing):
+            yield Document(at, labels)  # text of no conversation, as far as one can see
             continue
         found = tuple(compare(labels, owed, setup.text_tokenizer.decode))
         yield Document(at, labels, owed, differences=_told(setup, owed, labels, found))
 
 
 def _told(setup: Setup, owed: Owed, labels: Labels, found: tuple[Difference, ...]) -> tuple[Difference, ...]:
-    """The differences without those that may be meant: answers before the last one need be trained only if asked for."""
+    """The differences without those that may be meant: only if asked for need answers before the last be trained."""
     chosen = not setup.settings.assistant_only and (not owed.whole or owed.begin == 0)
     if chosen and labels.supervised.count(True) and not all(labels.supervised):
         last = max((start for start, _ in owed.spans), default=0)
         return tuple(
-            each for each in found if each.kind is not Deviation.TURN_UNTRAINED or each.start >= last - owed.begin
+            each
+            for each in found
+            if each.kind is not Deviation.TURN_UNTRAINED or each.start >= last - owed.begin
         )
     return found
 

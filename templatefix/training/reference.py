@@ -1,15 +1,16 @@
-"""What a row owes: the tokens of its answers, by markers that are proven, or by the tokens that open and close turns."""
+"""What a row owes: the tokens of its answers, by proven markers, or by the tokens that open and close turns."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from templatefix import api
 from templatefix.errors import RenderError, SourceError, SyntaxProblem
 from templatefix.judge.encoding import belonging, encode, kept, unwrapped
+from templatefix.judge.spans import merged
 from templatefix.model import Outcome
 from templatefix.probes import given
 from templatefix.render import Renderer
@@ -52,6 +53,7 @@ class Reference:
         renderer ([`Renderer`]): The proven template.
         opener (`tuple[int, ...]`): The tokens of a generation prompt.
         stops (`frozenset[int]`): The tokens that close an answer.
+        begins (`frozenset[int]`): The tokens that conversations begin with.
     """
 
     outcome: Outcome
@@ -59,6 +61,7 @@ class Reference:
     renderer: Renderer
     opener: tuple[int, ...]
     stops: frozenset[int]
+    begins: frozenset[int]
 
     @classmethod
     def of(cls, setup: Setup) -> Reference | str:
@@ -146,9 +149,9 @@ def conversation(row: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
 
 def rendered(tokenizer: Any, source: str, messages: Sequence[Any]) -> str:
     """Return a conversation's text with a template, or why there is none."""
-    probe = given(messages)
+    variables = api.template_variables(api.main(api.read(tokenizer)), tokenizer)
     try:
-        return Renderer(source, api.template_variables(api.main(api.read(tokenizer)), tokenizer)).render(probe.messages).text
+        return Renderer(source, variables).render(given(messages).messages).text
     except (RenderError, SyntaxProblem) as error:
         return error.what
 
@@ -161,7 +164,11 @@ def has_conversation(row: Any) -> bool:
 
 
 def _is_talk(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(each, Mapping) and "role" in each for each in value)
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(each, Mapping) and "role" in each for each in value)
+    )
 
 
 def _learned(outcome: Outcome, tokenizer: Any, renderer: Renderer) -> Reference:
@@ -169,7 +176,18 @@ def _learned(outcome: Outcome, tokenizer: Any, renderer: Renderer) -> Reference:
     plain, asked = (renderer.render(_TALK[:1], add_generation_prompt=each).text for each in (False, True))
     gained = asked[len(plain) :] if asked.startswith(plain) else ""
     opener = encode(tokenizer, gained).ids if gained else ()
-    return Reference(outcome, tokenizer, renderer, opener, frozenset(ids[end - 1] for _, end in spans))
+    stops = frozenset(ids[end - 1] for _, end in spans)
+    begins = frozenset({ids[0], *_begun(tokenizer, renderer)})
+    return Reference(outcome, tokenizer, renderer, opener, stops, begins)
+
+
+def _begun(tokenizer: Any, renderer: Renderer) -> Iterator[int]:
+    """The first token of a conversation with a system message, where the template takes one."""
+    try:
+        text = renderer.render([{"role": "system", "content": "Be kind."}, *_TALK]).text
+    except RenderError:
+        return
+    yield encode(tokenizer, text).ids[0]
 
 
 def _spans(
@@ -178,7 +196,7 @@ def _spans(
     rendered = renderer.render(messages, **arguments)
     tokens = encode(tokenizer, rendered.text)
     found = []
-    for span in rendered.spans:
+    for span in merged(rendered.spans):
         mask, _ = belonging(tokens, rendered.text, [span])
         places = [at for at, bit in enumerate(mask) if bit]
         if places:

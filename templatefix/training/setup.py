@@ -92,7 +92,9 @@ class Setup:
         A filter keeps the table and a list of the rows that are left; preparation has written the table just before.
         """
         kept, table = getattr(self.rows, "_indices", None), getattr(self.rows, "data", None)
-        cuts = self.settings.max_length is not None and not self.settings.packing and not self.settings.skipped
+        cuts = (
+            self.settings.max_length is not None and not self.settings.packing and not self.settings.skipped
+        )
         if not (self.settings.trl and cuts and kept is not None and table is not None):
             return []
         return sorted({*range(table.num_rows)} - {*kept.column(0).to_pylist()})
@@ -167,27 +169,33 @@ def read(target: Any, tokenizer: Any = None, args: Any = None) -> Setup:
         return Setup(rows, target.collate_fn, tokenizer, template, settings, streamed)
     raise UsageError(
         f"a {type(target).__name__} is neither a trainer nor a data loader",
-        cure="pass the trainer, a torch DataLoader with `tokenizer=`, or `(input_ids, labels)` where one batch will do.",
+        cure="pass the trainer, or a torch DataLoader with `tokenizer=`.",
     )
 
 
 def _of_trainer(trainer: Any, tokenizer: Any) -> Setup:
     if trainer.train_dataset is None:
         raise UsageError("the trainer has no `train_dataset`", cure="construct it with one.")
-    trl = any(each.__name__ == "SFTTrainer" and each.__module__.startswith("trl.") for each in type(trainer).mro())
+    trl = any(
+        each.__name__ == "SFTTrainer" and each.__module__.startswith("trl.") for each in type(trainer).mro()
+    )
     if trl and int(metadata.version("trl").split(".")[0]) < 1:
         raise UsageError(
             f"TRL {metadata.version('trl')} makes labels in its collator, which is not known here",
             cure="upgrade: `pip install 'trl>=1.16'`.",
         )
     tokenizer = tokenizer or getattr(trainer, "processing_class", None)
-    wrap = getattr(trainer, "_get_collator_with_removed_columns", None)  # what it drops, the model does not get
+    wrap = getattr(
+        trainer, "_get_collator_with_removed_columns", None
+    )  # what it drops, the model does not get
     removes = bool(getattr(trainer.args, "remove_unused_columns", False)) and wrap is not None
     collate = wrap(trainer.data_collator, "training") if wrap and removes else trainer.data_collator
     rows, streamed = _rows(trainer.train_dataset)
     used = getattr(trainer, "chat_template", None) if trl else None
     template = used or getattr(tokenizer, "chat_template", None)
-    return Setup(rows, collate, tokenizer, template, _settings(trainer.args, trainer.data_collator, trainer), streamed)
+    return Setup(
+        rows, collate, tokenizer, template, _settings(trainer.args, trainer.data_collator, trainer), streamed
+    )
 
 
 def _rows(dataset: Any) -> tuple[Any, bool]:
@@ -196,7 +204,9 @@ def _rows(dataset: Any) -> tuple[Any, bool]:
     else:
         rows, streamed = list(islice(iter(dataset), STREAMED)), True
     if not len(rows):
-        raise UsageError("the training data have no rows", cure="look at what filters or truncation left of them.")
+        raise UsageError(
+            "the training data have no rows", cure="look at what filters or truncation left of them."
+        )
     return rows, streamed
 
 
