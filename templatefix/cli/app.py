@@ -7,7 +7,19 @@ from importlib import import_module
 
 import typer
 
-COMMANDS = ("audit", "verify", "fix", "strip", "push", "convert", "rules", "explain", "demo", "patches")
+COMMANDS = (
+    "audit",
+    "verify",
+    "fix",
+    "strip",
+    "push",
+    "show",
+    "convert",
+    "rules",
+    "explain",
+    "demo",
+    "patches",
+)
 """One thin module of this package each: its `command`, or its `app` for a group."""
 
 

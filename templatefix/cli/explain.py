@@ -9,9 +9,13 @@ import typer
 from templatefix.cli.exits import Exit
 
 
-def command(rule: Annotated[str, typer.Argument(metavar="CODE", help="A rule's code or name.")]) -> Exit:
-    """Say what a rule finds, why training suffers, and what to do."""
+def command(
+    rule: Annotated[str, typer.Argument(metavar="CODE", help="A code or name of `templatefix rules`.")],
+) -> Exit:
+    """Say what a rule or a preflight finds, why training suffers, and what to do."""
     from templatefix import rules
+    from templatefix.training import faults
 
-    print(rules.explain(rule), end="")
+    fault = faults.find(rule)
+    print(faults.explain(fault) if fault else rules.explain(rule), end="")
     return Exit.FINE

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from templatefix.training.files import convert_file
     from templatefix.training.labels import Labels
     from templatefix.training.routes import advice
-    from templatefix.training.table import label_table, supervised
+    from templatefix.training.table import label_table, show, supervised
 
 _HOMES = {
     "templatefix.model": ("Advice", "Conversion"),
@@ -27,7 +27,7 @@ _HOMES = {
     "templatefix.training.files": ("convert_file",),
     "templatefix.training.labels": ("Labels",),
     "templatefix.training.routes": ("advice",),
-    "templatefix.training.table": ("label_table", "supervised"),
+    "templatefix.training.table": ("label_table", "show", "supervised"),
 }
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "ensure",
     "label_table",
     "preflight",
+    "show",
     "supervised",
     "to_prompt_completion",
     "training_template",

@@ -143,8 +143,12 @@ def _targets(seen: Seen) -> Iterator[TrainingFinding]:
         if setup.settings.packing:
             why = f"packs of `max_length={setup.settings.max_length}` end before the first answer"
         elif seen.scanned is None:
-            why = "the collator makes labels of a template without markers, or cuts the row before the first answer"
-            cure = causes.ASSISTANT_ONLY
+            why = "the collator, which makes the labels, cuts the row before the first answer"
+            if setup.settings.max_length is None or isinstance(seen.reference, str):
+                why, cure = (
+                    "the template from which the collator makes labels marks nothing",
+                    causes.ASSISTANT_ONLY,
+                )
         text = setup.text_tokenizer.decode(setup.collated([empty[0]])[0].ids[:60])
         said = f"{why} ({len(empty)} of {looked} rows)"
         yield TrainingFinding(faults.NO_TARGET, said, cure, empty[0], len(empty), text)
@@ -179,14 +183,13 @@ def _ends(seen: Seen) -> Iterator[TrainingFinding]:
         text = tokenizer.decode(document.labels.ids[-8:])
         yield TrainingFinding(faults.TWO_STOPS, said, cure, twice[0], len(twice), text)
     stops = setup.settings.stops
-    unknown = (
-        seen.reference.stops - {*stops} if not isinstance(seen.reference, str) and stops else frozenset()
-    )
+    known = {*stops, getattr(tokenizer, "eos_token_id", None)}  # trainers give the model the tokenizer's own
+    unknown = seen.reference.stops - known if not isinstance(seen.reference, str) and stops else frozenset()
     if unknown:
-        names, known = (
+        named = [
             ", ".join(repr(tokenizer.decode([each])) for each in ids) for ids in (sorted(unknown), stops)
-        )
-        said = f"answers end in {names}; generation stops at {known} alone"
+        ]
+        said = f"answers end in {named[0]}; generation stops at {named[1]} alone"
         cure = f"model.generation_config.eos_token_id = {sorted({*stops, *unknown})}"
         yield TrainingFinding(faults.NOT_STOPPED, said, cure)
 

@@ -95,14 +95,20 @@ def _documents(
         if isinstance(reference, str):
             yield Document(at, labels, reason=reference)
             continue
-        owed = reference.owed(row) if has_conversation(row) else reference.found(labels.ids)
+        # A processor puts tokens of images in, so that messages do not tell what the row's tokens are.
+        told = has_conversation(row) and not {"image", "images"} & set(setup.columns)
+        owed = reference.owed(row) if told else reference.found(labels.ids)
         if isinstance(owed, str):
             yield Document(at, labels, reason=owed)
             continue
         if not (owed.whole or owed.spans or setup.settings.formatting or setup.settings.packing):
             yield Document(at, labels)  # text of no conversation, as far as one can see
             continue
-        found = tuple(compare(labels, owed, setup.text_tokenizer.decode))
+        decode = setup.text_tokenizer.decode
+        found = tuple(compare(labels, owed, decode))
+        if any(each.kind is Deviation.OTHER_TEXT for each in found):
+            owed = reference.found(labels.ids)
+            found += tuple(compare(labels, owed, decode))
         yield Document(at, labels, owed, differences=_told(setup, owed, labels, found))
 
 

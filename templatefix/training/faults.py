@@ -224,6 +224,12 @@ REMOVED_COLLATOR = Fault(
 ALL = tuple(value for value in globals().values() if isinstance(value, Fault))
 
 
+def find(code_or_name: str) -> Fault | None:
+    """Return the fault of that code or name, in any case of letters."""
+    wanted = code_or_name.strip().lower()
+    return next((each for each in ALL if wanted in (each.code.lower(), each.name)), None)
+
+
 def table() -> str:
     """Return all faults as a Markdown table."""
     rows = [f"| {each.code} | {each.name} | {each.severity} | {each.summary} |" for each in ALL]

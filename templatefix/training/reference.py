@@ -11,9 +11,11 @@ from templatefix import api
 from templatefix.errors import RenderError, SourceError, SyntaxProblem
 from templatefix.judge.encoding import belonging, encode, kept, unwrapped
 from templatefix.judge.spans import merged
-from templatefix.model import Outcome
-from templatefix.probes import given
+from templatefix.model import Outcome, Template
+from templatefix.probes import Probe, given
 from templatefix.render import Renderer
+from templatefix.syntax import parse
+from templatefix.training.labels import IGNORED, Labels
 from templatefix.training.setup import Setup
 
 _TALK = [
@@ -99,7 +101,7 @@ class Reference:
             tools = json.loads(tools) if isinstance(tools, str) else tools
             probe = given(messages, tools or None, dict(row.get("chat_template_kwargs") or {}))
             with kept(self.tokenizer):
-                ids, spans = _spans(self.tokenizer, self.renderer, probe.messages, probe.arguments)
+                ids, spans = tokens_of(self.tokenizer, self.renderer, probe)
                 begin = 0
                 if prompt:
                     asked = {**probe.arguments, "add_generation_prompt": True}
@@ -130,6 +132,25 @@ class Reference:
             if tuple(ids[start - size : start]) == self.opener[-size:]:
                 return range(start - size, start)
         return range(start, start)
+
+
+def labelled(template: Template, tokenizer: Any, probe: Probe | None = None) -> Labels:
+    """Return the labels that a template's own markers give a conversation.
+
+    Args:
+        template ([`Template`]): A template with markers.
+        tokenizer (`PreTrainedTokenizerBase` or `ProcessorMixin`): A fast tokenizer.
+        probe (`Probe`, *optional*): The conversation; a probe of two turns if `None`.
+
+    Raises:
+        RenderError: See [`tokens_of`].
+    """
+    renderer = Renderer(parse(template.source).text, api.template_variables(template, tokenizer))
+    inner = unwrapped(tokenizer)
+    with kept(inner):
+        ids, spans = tokens_of(inner, renderer, probe or given(_TALK))
+    within = {at for start, end in spans for at in range(start, end)}
+    return Labels(ids, tuple(token if at in within else IGNORED for at, token in enumerate(ids)))
 
 
 def conversation(row: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
@@ -172,7 +193,7 @@ def _is_talk(value: Any) -> bool:
 
 
 def _learned(outcome: Outcome, tokenizer: Any, renderer: Renderer) -> Reference:
-    ids, spans = _spans(tokenizer, renderer, _TALK, {})
+    ids, spans = tokens_of(tokenizer, renderer, given(_TALK))
     plain, asked = (renderer.render(_TALK[:1], add_generation_prompt=each).text for each in (False, True))
     gained = asked[len(plain) :] if asked.startswith(plain) else ""
     opener = encode(tokenizer, gained).ids if gained else ()
@@ -190,10 +211,20 @@ def _begun(tokenizer: Any, renderer: Renderer) -> Iterator[int]:
     yield encode(tokenizer, text).ids[0]
 
 
-def _spans(
-    tokenizer: Any, renderer: Renderer, messages: Sequence[Any], arguments: Mapping[str, Any]
+def tokens_of(
+    tokenizer: Any, renderer: Renderer, probe: Probe
 ) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
-    rendered = renderer.render(messages, **arguments)
+    """Return the token ids of a conversation, and where each marked span begins and ends in them.
+
+    Args:
+        tokenizer (`PreTrainedTokenizerBase`): A fast tokenizer.
+        renderer ([`Renderer`]): The template with markers.
+        probe (`Probe`): The conversation.
+
+    Raises:
+        RenderError: The template raises, or the tokenizer does not say which characters a token covers.
+    """
+    rendered = renderer.render(probe.messages, **probe.arguments)
     tokens = encode(tokenizer, rendered.text)
     found = []
     for span in merged(rendered.spans):

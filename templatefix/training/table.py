@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from templatefix.errors import UsageError
+from templatefix.report import conversation
+from templatefix.schema import SCHEMA_VERSION
 from templatefix.training.labels import IGNORED, Labels
 
 LEGEND = f"{IGNORED} means ignored by the loss, not hidden from the model."
@@ -40,10 +42,47 @@ def supervised(target: Any, tokenizer: Any = None, *, row: int = 0) -> list[str]
     return [text for text, trained in labels.texts(tokenizer) if trained]
 
 
+def show(
+    target: Any, tokenizer: Any = None, *, row: int = 0, color: bool = False, most: int | None = None
+) -> str:
+    """Return a row's text with its trained stretches in brackets, below their counts.
+
+    Args:
+        target, tokenizer, row: See [`label_table`].
+        color (`bool`): Whether to show trained text in colour too.
+        most (`int`, *optional*): Lines to show at the most, the last ones.
+    """
+    labels, tokenizer = _row(target, tokenizer, row)
+    return f"{counts(labels)}\n{conversation.write(labels.texts(tokenizer), color=color, most=most)}"
+
+
+def counts(labels: Labels) -> str:
+    """Return how many tokens of a row are supervised, and how many ignored."""
+    total, ignored, trained = labels.counts()
+    return f"{total} tokens: {trained} supervised, {ignored} ignored. {LEGEND}"
+
+
+def plain(labels: Labels, tokenizer: Any) -> dict[str, Any]:
+    """Return a row as plain data: counts, trained stretches, and every token."""
+    total, ignored, trained = labels.counts()
+    rows = zip(labels.ids, labels.labels, labels.supervised, strict=True)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tokens": total,
+        "ignored": ignored,
+        "supervised": trained,
+        "trained": [text for text, on in labels.texts(tokenizer) if on],
+        "table": [
+            {"index": at, "loss": on, "input_id": token, "label": label, "token": tokenizer.decode([token])}
+            for at, (token, label, on) in enumerate(rows)
+        ],
+    }
+
+
 def lines(labels: Labels, tokenizer: Any, start: int = 0, count: int | None = None) -> Iterator[str]:
     """Yield the lines of a label table; see [`label_table`]."""
-    total, ignored, trained = labels.counts()
-    yield f"{total} tokens: {trained} supervised, {ignored} ignored. {LEGEND}"
+    total = len(labels.ids)
+    yield counts(labels)
     stop = total if count is None else min(total, start + count)
     for at in range(max(0, start), stop):
         token, label = labels.ids[at], labels.labels[at]
