@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from templatefix.errors import UsageError
@@ -20,7 +20,8 @@ def label_table(
 
     Args:
         target (`Trainer`, `DataLoader` or a pair): Where the row is from: collated as in training, or
-            `(input_ids, labels)` of a batch or of one row.
+            `(input_ids, labels)` of a batch or of one row,
+            with an `attention_mask` as a third if there is padding.
         tokenizer (`PreTrainedTokenizerBase`, *optional*): Decodes the ids; the trainer's own if `None`.
         row (`int`): Which row of the data set, or of the batch.
         start (`int`): The first token to show.
@@ -96,7 +97,7 @@ def lines(labels: Labels, tokenizer: Any, start: int = 0, count: int | None = No
 def _row(target: Any, tokenizer: Any, row: int) -> tuple[Labels, Any]:
     from templatefix.training.labels import of_pair
 
-    if isinstance(target, Sequence) and len(target) == 2:
+    if isinstance(target, tuple | list) and len(target) in (2, 3):
         rows = of_pair(*target)
     else:
         from templatefix.training.setup import read
