@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from templatefix import __version__
-from templatefix.model import Evidence, Plan
+from templatefix.model import Evidence, Plan, unified_diff
 from templatefix.report import conversation
+from templatefix.report.markdown import code, fenced, plain
 from templatefix.report.verdict import claims
 
 _FENCE = "```"
+_MOST = 40_000
+"""Characters of diffs and samples: a comment of 65,536 is the most that is commonly taken."""
 
 
 def write(plan: Plan) -> str:
@@ -39,34 +42,39 @@ def _lines(plan: Plan) -> Iterator[str]:
             f"(`SFTConfig(chat_template_path=…)`). The template in use stays as it is."
         )
     else:
-        names = ", ".join(f"`{file.name}`" for file in plan.files)
+        names = ", ".join(code(file.name) for file in plan.files)
         declared = any(each.declared for each in plan.evidence)
         text = "changes as noted below" if declared else "stays the same"
         does = (
             "corrects" if any("endgeneration" in each.template.source for each in plan.evidence) else "adds"
         )
         yield f"This {does} the markers in {names} and changes nothing else. What the template renders {text}."
+    if plan.stale:
+        yield f"\nIt is in place of {', '.join(f'#{number}' for number in plan.stale)}, which conflicts by now."
     for each in plan.evidence:
-        yield from _evidence(each)
+        yield from _evidence(each, _MOST // (2 * len(plan.evidence)))
     if risks := dict.fromkeys(risk for each in plan.evidence for risk in each.risks):
         yield "\n## Inference\n"
         yield from (f"- {risk}" for risk in risks)
     yield from _reproduce(plan)
 
 
-def _evidence(evidence: Evidence) -> Iterator[str]:
-    verdict = evidence.verdict
+def _evidence(evidence: Evidence, most: int) -> Iterator[str]:
+    template, verdict = evidence.template, evidence.verdict
     probes = {check.probe for check in verdict.checks}
-    yield f"\n## Template `{evidence.template.name}`\n"
+    yield f"\n## Template {code(template.name)}\n"
     yield f"Found by: {evidence.how}. Judged on {len(probes)} conversations ({verdict.policy}).\n"
     yield table(evidence)
-    if diff := evidence.diff():
-        yield f"\n{_FENCE}diff\n{diff}{_FENCE}"
+    # by the name of the file alone: what lies above it is the author's own affair
+    label = template.label.rpartition(template.origin.place)[2]
+    file = template.origin.place.replace("\\", "/").rpartition("/")[2]
+    if diff := unified_diff(template.source, evidence.after, f"{file}{label}", f"{file}{label}"):
+        yield "\n" + fenced(diff, "diff", most)
     for note in verdict.notes:
-        yield f"\nNote: {note.text}"
+        yield f"\nNote: {plain(note.text)}"
     if evidence.sample:
         yield "\nA conversation, its trained text in ⟦ ⟧:\n"
-        yield f"{_FENCE}text\n{conversation.write(evidence.sample)}{_FENCE}"
+        yield fenced(conversation.write(evidence.sample), "text", most)
 
 
 def _reproduce(plan: Plan) -> Iterator[str]:
