@@ -17,6 +17,8 @@ _LOGIN = "log in with `hf auth login`, or set HF_TOKEN"
 _NETWORK = (
     "check your connection, proxy and HF_ENDPOINT, and try again; if a path is meant, check its spelling"
 )
+_MOVED = "the branch has moved since it was read, and nothing was committed"
+_AGAIN = "run the command again: it reads the new state, and judges that."
 _TOKEN = re.compile(r"\bhf_\w{6,}")
 
 
@@ -71,8 +73,8 @@ _ROWS = (
     _Row(
         errors.HfHubHTTPError,
         range(412, 413),
-        "the branch has moved since it was read, and nothing was committed",
-        "run the command again: it reads the new state, and judges that.",
+        _MOVED,
+        _AGAIN,
     ),
     _Row(
         errors.HfHubHTTPError,
@@ -136,6 +138,11 @@ def unreachable(error: BaseException) -> bool:
     return isinstance(error, errors.OfflineModeIsEnabled | httpx.ConnectError | httpx.TimeoutException)
 
 
+def moved(where: HubId) -> HubError:
+    """Return what to raise where a branch is no longer at the commit that was read."""
+    return HubError(_MOVED, where=str(where), cure=_AGAIN)
+
+
 def not_logged_in(where: HubId) -> HubError:
     """Return what to raise where a token is needed and there is none."""
     return _problem(errors.LocalTokenNotFoundError(), where, commits=False)
@@ -157,6 +164,9 @@ def _problem(error: BaseException, where: HubId, commits: bool) -> HubError:
         "wait": _wait(response),
     }
     what, cure = row.what.format(**facts), row.cure.format(**facts)
+    if commits and isinstance(error, errors.RevisionNotFoundError):
+        what = f"the model has no branch {where.revision!r}"
+        cure = "name a branch with --revision; a tag or a commit cannot be pushed to."
     lost = isinstance(error, httpx.TransportError) and not isinstance(error, httpx.ConnectError)
     if commits and (lost or status >= 500):
         what += "; whether it has committed is not known"

@@ -88,6 +88,7 @@ class Plan:
         training_file (`str`): The file that the marked template gets of its own; empty if it is put in place.
         private (`bool`): Whether a new repository is a private one.
         reason (`str`): Why it is refused, or nothing is to be done.
+        stale (`tuple[int, ...]`): Pull requests of ours that conflict with the branch, and give way to this one.
     """
 
     action: Action
@@ -102,13 +103,20 @@ class Plan:
     training_file: str = ""
     private: bool = False
     reason: str = ""
+    stale: tuple[int, ...] = ()
+
+    @property
+    def at_commit(self) -> bool:
+        """Whether a commit was named in place of a branch: that can be looked at, but not pushed to."""
+        return bool(self.base) and self.revision == self.base
 
     @property
     def title(self) -> str:
         """The title of the commit and pull request; by it our own open pull request is found again."""
         if self.training_file:
             return f"Add {self.training_file}: the chat template with generation markers"
-        return "Mark what the assistant says in the chat template with {% generation %}"
+        changed = " (changes its text)" if any(each.declared for each in self.evidence) else ""
+        return f"Mark what the assistant says in the chat template with {{% generation %}}{changed}"
 
     def diff(self) -> str:
         """The unified diff of all files that change."""

@@ -12,7 +12,7 @@ _DOES = {
     "open": "open a pull request",
     "update": "add a commit to your open pull request",
     "commit": "commit to the branch, without a pull request",
-    "create": "create the repository, with all files of the tokenizer",
+    "create": "put all files of the tokenizer into a new repository",
 }
 _MOST = 40
 
@@ -48,16 +48,30 @@ def summary(result: Pushed) -> Iterator[str]:
         yield (
             f"you are {plan.user}" if plan.user else "you are not logged in: `hf auth login` before you push"
         )
-        yield f"--yes would {_does(plan)}"
-        yield f'  "{plan.title}"'
+        if plan.at_commit:
+            yield f"{plan.repo} at {plan.base}: a commit cannot be pushed to: name a branch"
+        else:
+            yield f"--yes would {_does(plan)}"
+            yield f'  "{plan.title}"'
+        yield from _stale(plan)
         return
     yield f"pushed as {plan.user}: {result.url}"
     outcomes = ", ".join(verdict.outcome for verdict in result.verdicts)
     yield f"read back at {result.sha}, and judged again: {outcomes}"
+    yield from _stale(plan)
+
+
+def _stale(plan: Plan) -> Iterator[str]:
+    for number in plan.stale:
+        yield f"your pull request {number} conflicts with {plan.revision} by now: close it"
 
 
 def _does(plan: Plan) -> str:
     number = f" {plan.pull}" if plan.pull else ""
+    if plan.action == "create":
+        seen = "public" if plan.parent else "public unless your organization's are not"
+        seen = "private" if plan.private else seen
+        return f"{_DOES[plan.action]}: {plan.repo}, {seen}"
     base = f" at {plan.base}" if plan.base else ""
     return f"{_DOES[plan.action]}{number}: {plan.repo}, {plan.revision}{base}"
 

@@ -9,14 +9,16 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd
 
 from templatefix import api
-from templatefix.errors import HubError
+from templatefix.errors import HubError, UsageError
 from templatefix.hub import HubId
 from templatefix.hub.problems import explained, not_logged_in
 from templatefix.hub.snapshot import api as client
 from templatefix.hub.snapshot import fetch, resolve
 from templatefix.model import Evidence, Plan, Pushed, Template, Variant, Verdict
 from templatefix.report import pull_request
+from templatefix.shipping.files import place
 from templatefix.shipping.planning import Wish, destination, plan
+from templatefix.shipping.repository import require_unmoved
 
 
 def push(
@@ -75,12 +77,18 @@ def carry_out(made: Plan) -> Pushed:
 
     Raises:
         HubError: The Hub was not reached, or refused, or holds something else than what was pushed.
+        UsageError: The plan was made on a commit, which has no next one.
     """
     where = HubId(made.repo, f"refs/pr/{made.pull}" if made.pull else made.revision)
+    if made.at_commit:
+        raise UsageError("a commit cannot be pushed to", where=str(where), cure="name a branch: --revision.")
+    if made.action == "open":
+        require_unmoved(made)
     with explained(where, commits=True):
         hub = client()
-        if made.action == "create":
-            hub.create_repo(made.repo, private=made.private)
+        if made.action == "create" and not made.parent:
+            # an organization may have its own default, which False would override
+            hub.create_repo(made.repo, private=made.private or None)
         info = hub.create_commit(
             made.repo,
             [CommitOperationAdd(file.name, file.after) for file in made.files],
@@ -109,8 +117,8 @@ def _read_back(made: Plan, where: HubId) -> tuple[Verdict, ...]:
     if made.training_file:
         texts = {made.evidence[0].template.name: Path(folder, made.training_file).read_bytes().decode()}
         return tuple(_judged(each, texts[each.template.name]) for each in made.evidence)
-    found = {_place(each): each.source for each in api.read(where) if each.effective}
-    return tuple(_judged(each, found.get(_place(each.template), "")) for each in made.evidence)
+    found = {place(each): each.source for each in api.read(where) if each.effective}
+    return tuple(_judged(each, found.get(place(each.template), "")) for each in made.evidence)
 
 
 def _judged(evidence: Evidence, source: str) -> Verdict:
@@ -120,8 +128,3 @@ def _judged(evidence: Evidence, source: str) -> Verdict:
     before = evidence.template
     template = Template(source, before.name, before.origin, variables=before.variables)
     return api.verify_template(template, None if evidence.declared else before)
-
-
-def _place(template: Template) -> tuple[str, str]:
-    origin = template.origin
-    return (origin.hub.name if origin.hub else os.path.basename(origin.path), origin.pointer)

@@ -26,16 +26,20 @@ _HOLDERS = (
 _LOADABLE = (
     *_HOLDERS,
     "config.json",
-    "*token*.json",
-    "*token*.model",
+    "tokenizer*.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
     "*preprocessor_config.json",
-    "vocab*",
+    "*vocab*",
     "merges.txt",
-    "spiece.model",
+    "tokenizer*.model*",
+    "sp*.model",
     "sentencepiece*.model",
+    "*.spm",
+    "*.tiktoken",
     "tekken.json",
 )
-"""What a tokenizer or processor is loaded from."""
+"""What a tokenizer or processor is loaded from; no pattern may fit a `token.json`, which could be a secret."""
 
 
 def read_hub(target: HubId) -> tuple[Template, ...]:

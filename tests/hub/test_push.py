@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from huggingface_hub import CommitOperationAdd, HfApi, constants
 
 import templatefix
 from templatefix import api
-from templatefix.errors import HubError, UsageError
+from templatefix.errors import HubError, SourceError, UsageError
 from templatefix.model import Pushed
 from templatefix.shipping import planning, pushing
 from tests.conftest import fixture
@@ -252,3 +253,112 @@ def test_no_plan_is_made_on_old_files(hub: Hub, repo: Repository, monkeypatch: p
 )
 def test_wrong_usage(run: Run, words: list[str]) -> None:
     assert run(*words)[0] == 2
+
+
+def template_file(**more: bytes) -> dict[str, bytes]:
+    return {"chat_template.jinja": fixture("branches").encode(), "config.json": b"{}", **more}
+
+
+def test_a_pull_request_to_another_branch_is_left_alone(hub: Hub, repo: Repository) -> None:
+    first = templatefix.push(NAME, dry_run=False)
+    repo.commit({"config.json": b'{"a": 1}'}, "Dev", ref="refs/heads/dev", parent=repo.resolve("main"))
+    other = templatefix.push(NAME, revision="dev", dry_run=False)
+    assert (other.plan.action, other.revision, repo.pulls[1].base) == ("open", "refs/pr/2", "dev")
+    assert repo.resolve("refs/pr/1") == first.sha
+
+
+def test_a_pull_request_that_conflicts_gets_a_successor(hub: Hub, repo: Repository, run: Run) -> None:
+    templatefix.push(NAME, dry_run=False)
+    config = json.loads(repo.read("main", "tokenizer_config.json"))
+    config["chat_template"] += "\n"
+    repo.commit({"tokenizer_config.json": json.dumps(config, indent=2).encode()}, "Change the line")
+    code, _, err = run("push", NAME, "--yes")
+    assert code == 0 and "your pull request 1 conflicts with main by now: close it" in err
+    assert [pull.num for pull in repo.pulls] == [1, 2]
+    assert "in place of #1" in repo.pulls[1].description
+    assert len(changed(repo, "refs/pr/2")) == 2
+    assert templatefix.push(NAME).plan.action == "nothing"
+    repo.pulls[0].status = "closed"
+    HfApi(endpoint=hub.url).merge_pull_request(NAME, 2)
+    assert api.verify(NAME).outcome == "holds"
+
+
+def test_an_update_keeps_what_else_has_moved(hub: Hub, repo: Repository) -> None:
+    """The branch has gone on elsewhere: the pull request still merges, and takes nothing back."""
+    templatefix.push(NAME, dry_run=False)
+    repo.commit({"README.md": b"# moved\n"}, "Elsewhere")
+    assert templatefix.push(NAME, dry_run=False).plan.action == "nothing"
+    HfApi(endpoint=hub.url).merge_pull_request(NAME, 1)
+    assert repo.read("main", "README.md") == b"# moved\n"
+    assert api.verify(NAME).outcome == "holds"
+
+
+def test_only_a_branch_is_pushed_to(hub: Hub, repo: Repository, run: Run) -> None:
+    sha = str(repo.resolve("main"))
+    repo.git("tag", "v1", "main")
+    code, _, err = run("push", f"{NAME}@{sha}")
+    assert code == 0 and "a commit cannot be pushed to: name a branch" in err and "--yes would" not in err
+    code, _, err = run("push", f"{NAME}@{sha}", "--yes")
+    assert code == 2 and "name a branch" in err
+    code, _, err = run("push", f"{NAME}@v1", "--yes")
+    assert code == 3 and "no branch 'v1'" in err and "a tag or a commit cannot be pushed to" in err
+    templatefix.push(NAME, dry_run=False)
+    code, _, err = run("push", f"{NAME}@refs/pr/1")
+    assert code == 2 and "--direct" in err
+    assert templatefix.push(f"{NAME}@refs/pr/1", direct=True).plan.action == "nothing"
+    assert len(repo.pulls) == 1
+
+
+def test_texts_of_two_kinds_are_two_pull_requests(hub: Hub, repo: Repository) -> None:
+    plan = templatefix.push(NAME).plan
+    changing = replace(plan, evidence=tuple(replace(each, declared=True) for each in plan.evidence))
+    assert plan.title != changing.title
+
+
+def test_an_empty_repository_is_filled(hub: Hub, tmp_path: Path) -> None:
+    """A creation that was cut leaves one, and people make one on the web first."""
+    (tmp_path / "chat_template.jinja").write_text(fixture("branches"))
+    hub.faults = [Fault("POST /api/models/owner/new/commit", times=1)]
+    with pytest.raises(HubError, match="not known"):
+        templatefix.push(tmp_path, to="owner/new", private=True, dry_run=False)
+    base = hub.repositories["owner/new"].resolve("main")
+    again = templatefix.push(tmp_path, to="owner/new", private=True, dry_run=False)
+    assert (again.plan.action, again.plan.parent, again.ok) == ("create", base, True)
+    hub.create("owner/web", {"README.md": b"# mine\n"})
+    with pytest.raises(UsageError, match="exists already"):
+        templatefix.push(tmp_path, to="owner/web", private=True)
+    assert templatefix.push(tmp_path, to="owner/web", dry_run=False).ok
+    assert hub.repositories["owner/web"].read("main", "README.md") == b"# mine\n"
+    with pytest.raises(UsageError, match="exists already"):
+        templatefix.push(tmp_path, to="owner/web", private=True)
+
+
+def test_a_new_repository_gets_variants_and_tells_no_paths(hub: Hub, run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "my-secret-project"
+    (folder / "additional_chat_templates").mkdir(parents=True)
+    for name in ("chat_template.jinja", "additional_chat_templates/rag.jinja"):
+        (folder / name).write_text(fixture("branches"))
+    for name in ("token.json", "hf_token.json", ".token.json"):
+        (folder / name).write_text('"hf_notforothers"')
+    code, out, err = run("push", folder, "--to", "owner/new")
+    assert code == 0 and "public" in err and "token.json" not in out
+    code, _, err = run("push", folder, "--to", "owner/new", "--yes")
+    assert code == 0 and "judged again: holds, holds" in err
+    made = hub.repositories["owner/new"]
+    assert {name for name in made.files("main") if "token" in name} == set()
+    assert "secret" not in made.git("log", "--format=%B", "main").decode()
+
+
+def test_a_pointer_is_not_taken_for_its_file(hub: Hub, tmp_path: Path) -> None:
+    (tmp_path / "chat_template.jinja").write_text(fixture("branches"))
+    (tmp_path / "tokenizer.json").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    with pytest.raises(SourceError, match="Git LFS pointer"):
+        templatefix.push(tmp_path, to="owner/new")
+
+
+def test_windows_line_ends_of_a_copy_stay_out(hub: Hub, tmp_path: Path) -> None:
+    repo = hub.create(NAME, template_file())
+    local = tmp_path / "patched.jinja"
+    local.write_bytes(api.fix(NAME).after.replace("\n", "\r\n").encode())
+    assert templatefix.push(local, to=NAME, dry_run=False).ok
+    assert b"\r" not in repo.read("refs/pr/1", "chat_template.jinja")
