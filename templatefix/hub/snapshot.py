@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from huggingface_hub import HfApi, cached_assets_path, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import OfflineModeIsEnabled
@@ -94,7 +95,7 @@ def fetch(snapshot: Snapshot, names: Iterable[str]) -> str:
 def _memory(target: HubId) -> Path:
     # Not the cache's own `refs`: moving one without its weights would hide the weights from other programs.
     owner, _, name = target.repo.partition("/")
-    return cached_assets_path(_CLIENT, owner, name) / f"{target.revision.replace('/', '--')}.json"
+    return cached_assets_path(_CLIENT, owner, name) / f"{quote(target.revision, safe='')}.json"
 
 
 def _remember(snapshot: Snapshot) -> None:
@@ -102,7 +103,7 @@ def _remember(snapshot: Snapshot) -> None:
         text = json.dumps({"sha": snapshot.sha, "files": sorted(snapshot.files)})
         for target in (snapshot.target, HubId(snapshot.target.repo, snapshot.sha)):
             _memory(target).write_text(text, encoding="utf-8")
-    except OSError:
+    except (OSError, ValueError):
         return  # a cache that may not be written only means that nothing is known offline
 
 
@@ -111,7 +112,7 @@ def _remembered(target: HubId) -> Snapshot | None:
     try:
         known = json.loads(_memory(target).read_text(encoding="utf-8"))
         return Snapshot(target, known["sha"], frozenset(known["files"]), cached=True)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         pass  # never seen by us
     for name in _SOUGHT:
         path = try_to_load_from_cache(target.repo, name, revision=target.revision)

@@ -47,7 +47,7 @@ def own_pulls(made: Plan) -> tuple[int, tuple[int, ...]]:
     Returns:
         `tuple[int, tuple[int, ...]]`: The number, 0 if there is none; the numbers of those that conflict.
     """
-    stale = []
+    stale: list[int] = []
     with explained(HubId(made.repo, made.revision)):
         hub = client()
         found = hub.get_repo_discussions(
