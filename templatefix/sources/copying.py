@@ -99,9 +99,11 @@ def copy_folder(place: str, source: Path, found: Sequence[Path], files: Mapping[
         for file in found:
             goal = copy / file.relative_to(source)
             goal.parent.mkdir(exist_ok=True)
-            shutil.copy(file, goal)
-            if (change := files.get(Path(os.path.realpath(file)))) is not None:
+            if (change := files.get(Path(os.path.realpath(file)))) is None:
+                shutil.copy(file, goal)
+            else:
                 goal.write_bytes(change.after)
+                shutil.copymode(file, goal)
         if out.exists():
             out.rmdir()
         os.replace(copy, out)
