@@ -401,7 +401,7 @@ def test_a_failure_leaves_no_half_directory(
 
     changes: Sequence[Change] = marked(model)
 
-    def copy(source: Path, goal: Path) -> None:
+    def copy(source: Path, goal: Path, **_: object) -> None:
         if source.name == "tokenizer_config.json":
             raise OSError(28, "No space left on device")
 
