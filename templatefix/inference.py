@@ -144,7 +144,8 @@ def _minijinja() -> tuple[Renders | None, tuple[type[Exception], ...]]:
     def renders(source: str, variables: Mapping[str, Any]) -> str:
         return str(environment.render_str(source, **variables))
 
-    return renders, (minijinja.TemplateError, TemplateError)
+    # what it cannot take over from Python, half a surrogate pair or a number of too many digits, are ValueErrors
+    return renders, (minijinja.TemplateError, TemplateError, ValueError, OverflowError)
 
 
 def _raise(message: str) -> None:

@@ -114,7 +114,7 @@ class Plan:
     def title(self) -> str:
         """The title of the commit and pull request; by it our own open pull request is found again."""
         if self.training_file:
-            return f"Add {self.training_file}: the chat template with generation markers"
+            return f"{self.training_file}: the chat template with generation markers, for training"
         changed = " (changes its text)" if any(each.declared for each in self.evidence) else ""
         return f"Mark what the assistant says in the chat template with {{% generation %}}{changed}"
 

@@ -37,8 +37,9 @@ def _lines(plan: Plan) -> Iterator[str]:
     )
     yield ""
     if plan.training_file:
+        does = "replaces" if any(file.before is not None for file in plan.files) else "adds"
         yield (
-            f"This adds the template with markers as `{plan.training_file}`, for training alone "
+            f"This {does} `{plan.training_file}`: the template with markers, for training alone "
             f"(`SFTConfig(chat_template_path=…)`). The template in use stays as it is."
         )
     else:

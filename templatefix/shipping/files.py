@@ -10,6 +10,7 @@ from pathlib import Path
 from templatefix import sources
 from templatefix.errors import SourceError, UsageError
 from templatefix.model import Evidence, PushedFile, Template
+from templatefix.sources.changes import encode
 
 _OWN_FILE = re.compile(r"[\w.-]+\.jinja")
 _ADDITIONAL = "additional_chat_templates"
@@ -60,9 +61,10 @@ def of_its_own(evidence: Evidence, name: str, before: bytes | None) -> tuple[Pus
 
     Raises:
         UsageError: The name is not that of such a file.
+        WriteError: The text is none that a file of UTF-8 can hold.
     """
     check_name(name)
-    after = evidence.after.encode()
+    after = encode(evidence.after, name)
     return () if before == after else (PushedFile(name, before, after),)
 
 

@@ -362,3 +362,19 @@ def test_windows_line_ends_of_a_copy_stay_out(hub: Hub, tmp_path: Path) -> None:
     local.write_bytes(api.fix(NAME).after.replace("\n", "\r\n").encode())
     assert templatefix.push(local, to=NAME, dry_run=False).ok
     assert b"\r" not in repo.read("refs/pr/1", "chat_template.jinja")
+
+
+def test_half_a_surrogate_stops_nothing_but_a_file_of_utf_8(hub: Hub, run: Run) -> None:
+    template = fixture("branches").replace("<|system|>", "<|system|>\ud83d")
+    repo = hub.create(NAME, {"tokenizer_config.json": json.dumps({"chat_template": template}).encode()})
+    code, _, err = run("push", NAME, "--training-file", "training.jinja", "--yes")
+    assert code == 3 and "half of a surrogate pair" in err
+    assert templatefix.push(NAME, dry_run=False).ok
+    [_, new] = changed(repo, "refs/pr/1")
+    assert "\\ud83d" in new and "generation" in new
+
+
+def test_a_training_file_that_is_there_is_replaced(hub: Hub) -> None:
+    repo = hub.create(NAME, template_file(**{"training.jinja": b"mine\n"}))
+    plan = templatefix.push(NAME, training_file="training.jinja", dry_run=False).plan
+    assert "-mine\n" in plan.diff() and "This replaces `training.jinja`" in repo.pulls[0].description
