@@ -87,7 +87,8 @@ class Plan:
         evidence (`tuple[Evidence, ...]`): One for each template.
         training_file (`str`): The file that the marked template gets of its own; empty if it is put in place.
         private (`bool`): Whether a new repository is a private one.
-        reason (`str`): Why it is refused, or nothing is to be done.
+        reason (`str`): Why it is refused, or nothing is to be done, or some templates are left.
+        left (`tuple[str, ...]`): Names of templates that stay as they are, for no patch of them holds.
         stale (`tuple[int, ...]`): Pull requests of ours that conflict with the branch, and give way to this one.
     """
 
@@ -103,6 +104,7 @@ class Plan:
     training_file: str = ""
     private: bool = False
     reason: str = ""
+    left: tuple[str, ...] = ()
     stale: tuple[int, ...] = ()
 
     @property

@@ -50,6 +50,9 @@ def _lines(plan: Plan) -> Iterator[str]:
             "corrects" if any("endgeneration" in each.template.source for each in plan.evidence) else "adds"
         )
         yield f"This {does} the markers in {names} and changes nothing else. What the template renders {text}."
+    if plan.left:
+        names = ", ".join(code(name) for name in plan.left)
+        yield f"\nThese templates stay as they are, for no patch of them could be proven: {names}."
     if plan.stale:
         yield f"\nIt is in place of {', '.join(f'#{number}' for number in plan.stale)}, which conflicts by now."
     for each in plan.evidence:

@@ -39,7 +39,9 @@ def summary(result: Pushed) -> Iterator[str]:
     """Yield lines that say who does what to which repository, and what came of it."""
     plan = result.plan
     if plan.action == "refuse":
-        yield f"refused, nothing is pushed: {visible(plan.reason)}"
+        first, *more = plan.reason.split("\n")
+        yield f"refused, nothing is pushed: {visible(first)}"
+        yield from (f"  {visible(line)}" for line in more)
         return
     if plan.action == "nothing":
         yield f"nothing to push: {plan.reason}"
@@ -53,15 +55,17 @@ def summary(result: Pushed) -> Iterator[str]:
         else:
             yield f"--yes would {_does(plan)}"
             yield f'  "{plan.title}"'
-        yield from _stale(plan)
+        yield from _besides(plan)
         return
     yield f"pushed as {plan.user}: {result.url}"
     outcomes = ", ".join(verdict.outcome for verdict in result.verdicts)
     yield f"read back at {result.sha}, and judged again: {outcomes}"
-    yield from _stale(plan)
+    yield from _besides(plan)
 
 
-def _stale(plan: Plan) -> Iterator[str]:
+def _besides(plan: Plan) -> Iterator[str]:
+    if plan.left:
+        yield from (f"left as it is: {visible(line)}" for line in plan.reason.split("\n"))
     for number in plan.stale:
         yield f"your pull request {number} conflicts with {plan.revision} by now: close it"
 

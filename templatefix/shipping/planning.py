@@ -30,6 +30,7 @@ class Wish:
     private: bool = False
     variant: Variant = "same-text"
     allow: Collection[str] = ()
+    partial: bool = False
 
     @property
     def elsewhere(self) -> bool:
@@ -86,8 +87,9 @@ def plan(wish: Wish) -> Plan:
     evidence = gather(base, target, variant=wish.variant, allow=wish.allow)
     made = Plan("refuse", wish.to.repo, wish.to.revision, _sha(base), user=user, evidence=evidence)
     made = replace(made, training_file=wish.training_file)
-    if reasons := [each.reason for each in evidence if each.reason]:
-        return replace(made, reason="\n".join(reasons))
+    made = _without_refused(made, wish)
+    if made.reason and not made.left:
+        return made
     if wish.direct and user:
         with explained(wish.to):
             client().auth_check(wish.to.repo, write=True)
@@ -137,9 +139,23 @@ def _creation(wish: Wish, user: str, parent: str, is_private: bool) -> Plan:
     evidence = gather(target, target, variant=wish.variant, allow=wish.allow)
     private = is_private or wish.private
     made = Plan("refuse", wish.to.repo, "main", "", parent, user, evidence=evidence, private=private)
-    if reasons := [each.reason for each in evidence if each.reason]:
-        return replace(made, reason="\n".join(reasons))
-    return replace(made, action="create", files=whole_model(evidence, str(wish.target)))
+    made = _without_refused(made, wish)
+    if made.reason and not made.left:
+        return made
+    return replace(made, action="create", files=whole_model(made.evidence, str(wish.target)))
+
+
+def _without_refused(made: Plan, wish: Wish) -> Plan:
+    """Leave out the templates that may not be pushed, if that was asked for and any are left; else say why not."""
+    refused = [each for each in made.evidence if each.reason]
+    good = [each for each in made.evidence if not each.reason]
+    made = replace(made, reason="\n".join(each.reason for each in refused))
+    if not refused or not good:
+        return made
+    if wish.partial:
+        return replace(made, evidence=tuple(good), left=tuple(each.template.name for each in refused))
+    names = ", ".join(repr(each.template.name) for each in good)
+    return replace(made, reason=f"{made.reason}\n--partial would push the others: {names}")
 
 
 def _effective(templates: tuple[Template, ...]) -> tuple[Template, ...]:

@@ -32,6 +32,7 @@ def push(
     private: bool = False,
     variant: Variant = "same-text",
     allow: Collection[str] = (),
+    partial: bool = False,
 ) -> Pushed:
     """Open a pull request that puts the right markers into a model's chat templates, or say what it would be.
 
@@ -50,6 +51,7 @@ def push(
         private (`bool`): Make a new repository a private one.
         variant (`str`): See [`fix`].
         allow (`Collection[str]`): See [`fix`].
+        partial (`bool`): Where some templates are refused, push the others all the same.
 
     Returns:
         [`Pushed`]: `.plan` with its `.action`, `.diff()` and `.evidence`; `.url` and `.sha` of what was pushed.
@@ -60,7 +62,7 @@ def push(
     """
     name = os.fspath(target)
     where = destination(name, to, revision)
-    wish = Wish(name if to else where, where, direct, training_file, private, variant, allow)
+    wish = Wish(name if to else where, where, direct, training_file, private, variant, allow, partial)
     made = plan(wish)
     if dry_run or made.action in ("refuse", "nothing"):
         return Pushed(made)

@@ -149,7 +149,20 @@ def test_one_refused_variant_holds_back_all(hub: Hub) -> None:
         "additional_chat_templates/judge.jinja": fixture("judge_model").encode(),
     }
     hub.create(NAME, more)
-    assert templatefix.push(NAME, dry_run=False).plan.action == "refuse" and posts(hub) == []
+    refused = templatefix.push(NAME, dry_run=False)
+    assert refused.plan.action == "refuse" and posts(hub) == []
+    assert "--partial would push the others: 'default'" in refused.plan.reason
+
+
+def test_the_others_are_pushed_if_that_is_asked_for(hub: Hub, run: Run) -> None:
+    judge = {"additional_chat_templates/judge.jinja": fixture("judge_model").encode()}
+    repo = hub.create(NAME, template_file(**judge))
+    code, _, err = run("push", NAME, "--partial", "--yes")
+    assert code == 0 and "judged again: holds\n" in err and "left as it is: " in err
+    assert repo.git("diff", "--name-only", "main", "refs/pr/1").decode() == "chat_template.jinja\n"
+    assert "no patch of them could be proven: `judge`" in repo.pulls[0].description
+    repo.commit({"chat_template.jinja": None}, "The judge alone")
+    assert templatefix.push(NAME, partial=True, dry_run=False).plan.action == "refuse"
 
 
 def test_a_local_patch_is_put_into_the_repository_s_own_bytes(
