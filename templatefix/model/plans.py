@@ -12,6 +12,10 @@ from templatefix.model.verdicts import Verdict
 Action = Literal["refuse", "nothing", "open", "update", "commit", "create"]
 
 
+MARKED = "marked already"
+"""How a patch was found that a target brought along."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """One template that is pushed, and why that is safe.

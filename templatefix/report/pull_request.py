@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from templatefix import __version__
-from templatefix.model import Evidence, Plan, unified_diff
+from templatefix.model import MARKED, Evidence, Plan, unified_diff
 from templatefix.report import conversation
 from templatefix.report.markdown import code, fenced, plain
 from templatefix.report.verdict import claims
@@ -44,12 +44,10 @@ def _lines(plan: Plan) -> Iterator[str]:
         )
     else:
         names = ", ".join(code(file.name) for file in plan.files)
-        declared = any(each.declared for each in plan.evidence)
-        text = "changes as noted below" if declared else "stays the same"
         does = (
             "corrects" if any("endgeneration" in each.template.source for each in plan.evidence) else "adds"
         )
-        yield f"This {does} the markers in {names} and changes nothing else. What the template renders {text}."
+        yield f"This {does} the markers in {names}; no other file or value is touched. {_text(plan)}"
     if plan.left:
         names = ", ".join(code(name) for name in plan.left)
         yield f"\nThese templates stay as they are, for no patch of them could be proven: {names}."
@@ -81,18 +79,27 @@ def _evidence(evidence: Evidence, most: int) -> Iterator[str]:
         yield fenced(conversation.write(evidence.sample), "text", most)
 
 
+def _text(plan: Plan) -> str:
+    """What becomes of the text that is rendered, and how far that is known."""
+    if any(each.declared for each in plan.evidence):
+        return "What the template renders changes, as noted below."
+    if all(each.verdict.proven for each in plan.evidence):
+        return "What the template renders stays the same, for every conversation."
+    return "What the template renders is the same on every conversation that was tried."
+
+
 def _reproduce(plan: Plan) -> Iterator[str]:
     yield f"\n## See for yourself\n\n{_FENCE}sh\npip install templatefix=={__version__}"
-    if plan.base:
-        option = f" --training-file {plan.training_file}" if plan.training_file else ""
-        ask = (
-            f"templatefix push {plan.repo}@{plan.base}{option}"
-            if option
-            else f"templatefix fix {plan.repo}@{plan.base}"
-        )
-        yield f"{ask}  # prints this diff, and changes nothing"
+    declared = any(each.declared for each in plan.evidence)
+    if plan.base and not any(each.how == MARKED for each in plan.evidence):  # that was the author's own work
+        options = " --variant training" if declared else ""
+        options += " --allow capture-all" if any(each.how == "capture-all" for each in plan.evidence) else ""
+        base = f"{plan.repo}@{plan.base}"
+        ask = f"push {base} --training-file {plan.training_file}" if plan.training_file else f"fix {base}"
+        yield f"templatefix {ask}{options}  # prints this diff, and changes nothing"
     if not plan.training_file:
-        original = f" --original {plan.repo}@{plan.base}" if plan.base else ""
-        where = "main" if plan.action in ("create", "commit") else f"refs/pr/{plan.pull or 'N'}"
+        original = f" --original {plan.repo}@{plan.base}" if plan.base and not declared else ""
+        pulled = plan.action in ("open", "update")
+        where = f"refs/pr/{plan.pull or 'N'}" if pulled else plan.revision
         yield f"templatefix verify {plan.repo}@{where}{original}"
     yield _FENCE

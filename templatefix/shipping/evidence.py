@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from templatefix import api
 from templatefix.edits import Newlines
 from templatefix.inference import engines, notes
-from templatefix.model import Evidence, Outcome, Safety, Template, Variant, Verdict
+from templatefix.model import MARKED, Evidence, Outcome, Safety, Template, Variant, Verdict
 from templatefix.report.verdict import write_outcome
 from templatefix.shipping.files import place
 
@@ -53,7 +53,7 @@ def _evidence(template: Template, outcome: Outcome | None) -> Evidence:
     verdict = outcome.verdict
     if outcome.before != template.source:  # the repository's text is another than what was patched
         verdict = api.verify_template(marked, template)
-    how = f"registry patch {outcome.family}" if outcome.family else outcome.method or "marked already"
+    how = f"registry patch {outcome.family}" if outcome.family else outcome.method or MARKED
     reason = (
         ""
         if verdict.outcome == "holds"

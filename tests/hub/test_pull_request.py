@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from templatefix.model import Evidence, Note, Origin, Plan, PushedFile, Template, Verdict
+from dataclasses import replace
+
+from templatefix.model import Action, Evidence, Note, Origin, Plan, PushedFile, Template, Verdict
 from templatefix.report import pull_request
 
 
@@ -35,6 +37,50 @@ def test_a_long_diff_is_cut() -> None:
 
 def test_half_a_surrogate_can_be_sent() -> None:
     assert "\\ud83d" in written("\ud83d a\n", "\ud83d b\n").encode().decode()
+
+
+def test_the_commands_are_those_that_show_it() -> None:
+    template = Template("a", origin=Origin("x.jinja"))
+    one = Evidence(template, "b", Verdict(), "registry patch x")
+
+    def commands(action: Action, evidence: Evidence = one, branch: str = "main") -> list[str]:
+        files = (PushedFile("x.jinja", b"a", b"b"),)
+        text = pull_request.write(
+            Plan(
+                action,
+                "org/m",
+                branch,
+                "0" * 8,
+                pull=7 * (action == "update"),
+                files=files,
+                evidence=(evidence,),
+            )
+        )
+        return [line.partition("  #")[0] for line in text.splitlines() if line.startswith("templatefix ")]
+
+    original = " --original org/m@00000000"
+    assert commands("open") == [
+        "templatefix fix org/m@00000000",
+        f"templatefix verify org/m@refs/pr/N{original}",
+    ]
+    assert commands("update")[1] == f"templatefix verify org/m@refs/pr/7{original}"
+    assert commands("commit", branch="dev")[1] == f"templatefix verify org/m@dev{original}"
+    assert commands("open", replace(one, declared=True)) == [
+        "templatefix fix org/m@00000000 --variant training",
+        "templatefix verify org/m@refs/pr/N",
+    ]
+    assert commands("open", replace(one, how="capture-all"))[0].endswith(" --allow capture-all")
+    assert commands("open", replace(one, how="marked already")) == [
+        f"templatefix verify org/m@refs/pr/N{original}"
+    ]
+
+
+def test_no_more_is_claimed_than_is_known() -> None:
+    assert "the same on every conversation that was tried" in written("a", "b")
+    template = Template("a", origin=Origin("x.jinja"))
+    proven = Evidence(template, "b", Verdict(proven=True), "registry patch x")
+    text = pull_request.write(Plan("open", "org/m", "main", "0" * 8, evidence=(proven,)))
+    assert "stays the same, for every conversation" in text
 
 
 def test_no_path_is_told() -> None:
