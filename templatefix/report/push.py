@@ -14,7 +14,6 @@ _DOES = {
     "commit": "commit to the branch, without a pull request",
     "create": "put all files of the tokenizer into a new repository",
 }
-_MOST = 40
 
 
 def write(result: Pushed) -> str:
@@ -81,5 +80,5 @@ def _does(plan: Plan) -> str:
 
 
 def _file(plan: Plan) -> Iterator[str]:
-    for file in plan.files[:_MOST]:
-        yield f"+ {file.name} ({len(file.after)} bytes)\n"
+    for file in plan.files:
+        yield f"+ {visible(file.name)} ({len(file.after)} bytes)\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd
 
 from templatefix import api
-from templatefix.errors import HubError, UsageError
+from templatefix.errors import HubError, TemplateFixError, UsageError
 from templatefix.hub import HubId
 from templatefix.hub.problems import explained, not_logged_in
 from templatefix.hub.snapshot import api as client
@@ -103,7 +103,12 @@ def carry_out(made: Plan) -> Pushed:
     revision = info.pr_revision or where.revision
     number = made.pull or info.pr_num
     url = f"{hub.endpoint}/{made.repo}/discussions/{number}" if number else str(info.commit_url)
-    return Pushed(made, info.oid, url, revision, _read_back(made, HubId(made.repo, info.oid)))
+    try:
+        verdicts = _read_back(made, HubId(made.repo, info.oid))
+    except TemplateFixError as error:
+        what = f"it was pushed ({url}), but reading it back failed: {error.what}"
+        raise HubError(what, where=error.where, cure=error.cure) from None
+    return Pushed(made, info.oid, url, revision, verdicts)
 
 
 def _read_back(made: Plan, where: HubId) -> tuple[Verdict, ...]:

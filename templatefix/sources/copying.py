@@ -72,7 +72,12 @@ def loadable(target: str, template: Template) -> tuple[str, tuple[str, ...]]:
         return fetch_loadable(HubId(file.repo, file.sha))
     if not os.path.isdir(target):
         raise UsageError("a whole tokenizer is needed, and this is no directory", where=target)
-    inside = [os.path.relpath(file, target) for file in Path(target).rglob("*") if file.is_file()]
+    inside = [
+        os.path.relpath(file, target)
+        for part in ("*", "*/*")
+        for file in Path(target).glob(part)
+        if file.is_file()
+    ]
     return target, matching(name.replace(os.sep, "/") for name in inside)
 
 

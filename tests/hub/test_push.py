@@ -13,6 +13,7 @@ from huggingface_hub import CommitOperationAdd, HfApi, constants
 import templatefix
 from templatefix import api
 from templatefix.errors import HubError, SourceError, UsageError
+from templatefix.hub import HubId
 from templatefix.model import Pushed
 from templatefix.shipping import planning, pushing
 from tests.conftest import fixture
@@ -241,6 +242,20 @@ def test_what_the_hub_spoils_is_found_out(
     monkeypatch.setattr(Repository, "commit", spoil)
     with pytest.raises(HubError, match="not what was pushed"):
         templatefix.push(NAME, dry_run=False)
+
+
+def test_what_was_pushed_and_not_read_back_is_said(
+    hub: Hub, repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(where: HubId) -> None:
+        raise HubError("the Hub has an error of its own", where=str(where))
+
+    monkeypatch.setattr(pushing, "resolve", fail)
+    with pytest.raises(
+        HubError, match=r"it was pushed \(.*/discussions/1\), but reading it back failed: the Hub"
+    ):
+        templatefix.push(NAME, dry_run=False)
+    assert repo.resolve("refs/pr/1")
 
 
 def test_nobody_logged_in_may_look_but_not_push(
