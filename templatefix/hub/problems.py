@@ -23,12 +23,13 @@ _KINDS = tuple(kind for row in ROWS for kind in (row.kind if isinstance(row.kind
 
 
 @contextmanager
-def explained(where: HubId, *, commits: bool = False) -> Iterator[None]:
+def explained(where: HubId, *, commits: bool = False, besides: str = "") -> Iterator[None]:
     """Turn what huggingface_hub raises into `HubError`, without anything that could hold a token.
 
     Args:
         where (`HubId`): What is read or written.
         commits (`bool`): Whether a commit is under way, of which a cut connection does not tell the end.
+        besides (`str`): What to say besides, of what has been done already.
 
     Raises:
         HubError: What happened, and what to do.
@@ -39,7 +40,7 @@ def explained(where: HubId, *, commits: bool = False) -> Iterator[None]:
         # The request, headers and all, hangs on the error; shown as the cause it would carry them along.
         known = isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, _KINDS)
         cause = error.__cause__ if known and error.__cause__ else error
-        raise _problem(cause, where, commits) from None
+        raise _problem(cause, where, commits, besides) from None
 
 
 def unreachable(error: BaseException) -> bool:
@@ -57,7 +58,7 @@ def not_logged_in(where: HubId) -> HubError:
     return _problem(errors.LocalTokenNotFoundError(), where, commits=False)
 
 
-def _problem(error: BaseException, where: HubId, commits: bool) -> HubError:
+def _problem(error: BaseException, where: HubId, commits: bool, besides: str = "") -> HubError:
     response = getattr(error, "response", None)
     status = response.status_code if response is not None else 0
     row = next(
@@ -80,7 +81,7 @@ def _problem(error: BaseException, where: HubId, commits: bool) -> HubError:
     if commits and (lost or status >= 500):
         what += "; whether it has committed is not known"
         cure = "run the command again: it finds what it has pushed, and pushes nothing twice."
-    return HubError(what, where=str(where), cure=cure)
+    return HubError(what + besides, where=str(where), cure=cure)
 
 
 def _detail(error: BaseException) -> str:

@@ -86,16 +86,18 @@ def carry_out(made: Plan) -> Pushed:
         raise UsageError("a commit cannot be pushed to", where=str(where), cure="name a branch: --revision.")
     if made.action == "open":
         require_unmoved(made)
-    with explained(where, commits=True):
-        hub = client()
-        if made.action == "create" and not made.parent:
+    hub, text, besides = client(), pull_request.write(made), ""
+    if made.action == "create" and not made.parent:
+        with explained(where, commits=True):
             # an organization may have its own default, which False would override
             hub.create_repo(made.repo, private=made.private or None)
+        besides = "; the repository was created before"
+    with explained(where, commits=True, besides=besides):
         info = hub.create_commit(
             made.repo,
             [CommitOperationAdd(file.name, file.after) for file in made.files],
             commit_message=made.title,
-            commit_description=pull_request.write(made),
+            commit_description=text,
             revision=where.revision,
             create_pr=made.action == "open",
             parent_commit=made.parent or None,

@@ -347,7 +347,7 @@ def test_an_empty_repository_is_filled(hub: Hub, tmp_path: Path) -> None:
     """A creation that was cut leaves one, and people make one on the web first."""
     (tmp_path / "chat_template.jinja").write_text(fixture("branches"))
     hub.faults = [Fault("POST /api/models/owner/new/commit", times=1)]
-    with pytest.raises(HubError, match="not known"):
+    with pytest.raises(HubError, match="not known; the repository was created before"):
         templatefix.push(tmp_path, to="owner/new", private=True, dry_run=False)
     base = hub.repositories["owner/new"].resolve("main")
     again = templatefix.push(tmp_path, to="owner/new", private=True, dry_run=False)
