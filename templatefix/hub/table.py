@@ -62,7 +62,7 @@ ROWS = (
         errors.HfHubHTTPError,
         range(403, 404),
         "your account or token may not do this: {detail}",
-        "use a token with the right to write there; without, open a pull request (leave out --direct), if it takes any.",
+        "use a token with the right to write there, or open a pull request (leave out --direct), if it takes any.",
     ),
     Row(
         errors.HfHubHTTPError,
