@@ -138,17 +138,15 @@ def _minijinja() -> tuple[Renders | None, tuple[type[Exception], ...]]:
         return None, ()
     environment = minijinja.Environment(trim_blocks=True, lstrip_blocks=True)
     environment.fuel = 10_000_000
-    environment.add_global("raise_exception", _raise)
-    environment.add_global("strftime_now", lambda pattern: pattern)
+    known = Environment().globals
+    for name in ("raise_exception", "strftime_now"):
+        environment.add_global(name, known[name])
 
     def renders(source: str, variables: Mapping[str, Any]) -> str:
         return str(environment.render_str(source, **variables))
 
-    return renders, (minijinja.TemplateError, TemplateError)
-
-
-def _raise(message: str) -> None:
-    raise TemplateError(message)
+    # what it cannot take over from Python, half a surrogate pair or a number of too many digits, are ValueErrors
+    return renders, (minijinja.TemplateError, TemplateError, ValueError, OverflowError)
 
 
 _ENGINES: Mapping[str, Callable[[], tuple[Renders | None, tuple[type[Exception], ...]]]] = {

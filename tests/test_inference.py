@@ -76,3 +76,8 @@ def test_the_command_says_so_and_exits_with_1(run: Run, tmp_path: Path) -> None:
     assert (first["name"], first["outcome"], first["rejects_markers"]) == ("jinja2", "rejects", True)
     path.write_text(fixture("branches"))
     assert run("verify", "--inference", "--exit-zero", path)[0] == 0
+
+
+def test_the_date_is_no_difference() -> None:
+    dated = Template.from_source("{{ strftime_now('%d %b %Y') }}" + fixture("branches"))
+    assert [engine.outcome for engine in engines(dated)] == ["accepts", "accepts"]

@@ -116,3 +116,31 @@ def test_the_package_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(UsageError, match="package gguf") as caught:
         sources.read(file)
     assert "templatefix[gguf]" in caught.value.cure
+
+
+def test_a_length_that_is_no_length_ends(model: Path) -> None:
+    """The package would look for a trillion of tokens behind the end of the file."""
+    data = model.read_bytes()
+    place = data.index(b"tokenizer.ggml.tokens") + len("tokenizer.ggml.tokens")
+    # the type of the value, the type of its elements, their number
+    spoilt = (
+        data[: place + 4] + (4).to_bytes(4, "little") + (2**40).to_bytes(8, "little") + data[place + 16 :]
+    )
+    model.write_bytes(spoilt)
+    with pytest.raises(SourceError, match="it ends early"):
+        sources.read(model)
+
+
+def test_a_full_disk_is_not_blamed_on_the_file(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gguf import GGUFWriter
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(GGUFWriter, "write_kv_data_to_file", full)
+    [first, _] = sources.read(model)
+    with pytest.raises(WriteError, match="No space left on device"):
+        sources.write_to(tmp_path / "out.gguf", model, [(first, first.source + "x")])
+    assert [file.name for file in tmp_path.iterdir()] == ["model.gguf"]

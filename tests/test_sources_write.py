@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -400,11 +401,11 @@ def test_a_failure_leaves_no_half_directory(
 
     changes: Sequence[Change] = marked(model)
 
-    def copy(source: Path, goal: Path) -> None:
+    def copy(source: Path, goal: Path, **_: object) -> None:
         if source.name == "tokenizer_config.json":
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(shutil, "copy", copy)
+    monkeypatch.setattr(shutil, "copymode", copy)
     with pytest.raises(WriteError, match="No space left"):
         sources.write_to(tmp_path / "out", model, changes)
     assert os.listdir(tmp_path) == ["model"]
@@ -421,3 +422,30 @@ def test_changes_of_another_target(model: Path, tmp_path: Path) -> None:
 def test_a_target_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no such file"):
         sources.write_to(tmp_path / "out.jinja", tmp_path / "gone.jinja", [])
+
+
+def test_nothing_is_written_into_a_cache_without_links(tmp_path: Path) -> None:
+    """On Windows, and on disks that have no links, a snapshot holds the files themselves."""
+    snapshot = tmp_path / "models--org--model" / "snapshots" / "123"
+    put(snapshot, "additional_chat_templates/rag.jinja", JINJA)
+    put(snapshot, "chat_template.jinja", JINJA)
+    before = content(tmp_path)
+    with pytest.raises(WriteError, match="cache of the Hugging Face Hub"):
+        sources.write_back(marked(snapshot))
+    assert content(tmp_path) == before
+
+
+def test_a_copy_of_files_that_may_only_be_read(tmp_path: Path) -> None:
+    """Root may write into them all the same, so another user tries it."""
+    put(tmp_path / "model", "chat_template.jinja", JINJA).chmod(0o444)
+    code = (
+        "import os, sys; from templatefix import sources; [one] = sources.read(sys.argv[1]); "
+        "os.getuid() or os.seteuid(65534); sources.write_to(sys.argv[2], sys.argv[1], [(one, one.source + '!')])"
+    )
+    (tmp_path / "out").mkdir()
+    for folder in (tmp_path, *tmp_path.parents[:2], tmp_path / "out"):
+        folder.chmod(0o777)
+    goal = tmp_path / "out" / "model"
+    subprocess.run([sys.executable, "-c", code, tmp_path / "model", goal], check=True)
+    assert (goal / "chat_template.jinja").read_text() == JINJA + "!"
+    assert (goal / "chat_template.jinja").stat().st_mode & 0o777 == 0o444

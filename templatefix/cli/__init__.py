@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -19,5 +20,8 @@ def main(arguments: list[str] | None = None) -> None:
     """
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # that PyTorch is absent is no news here
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # for files of some kilobytes
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a template's characters may be more than a terminal's
+            stream.reconfigure(errors="backslashreplace")
     words = sys.argv[1:] if arguments is None else arguments
     sys.exit(guarded(lambda: build(words)(args=words, standalone_mode=False)))

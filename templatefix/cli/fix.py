@@ -114,8 +114,11 @@ def _show(outcome: Outcome, *, check: bool, why: bool, form: Format, quiet: bool
 def _ship(targets: list[str], changes: list[Change], *, in_place: bool, output: Path | None) -> None:
     from templatefix import sources
 
-    if output is not None and changes:
-        hint(f"written: {sources.write_to(output, targets[0], changes)}")
+    if output is not None:
+        done = (
+            f"written: {sources.write_to(output, targets[0], changes)}" if changes else "nothing is written"
+        )
+        hint(done)
     elif in_place:
         for path in sources.write_back(changes):
             hint(f"written: {path}")

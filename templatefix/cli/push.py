@@ -35,6 +35,9 @@ TrainingFile = Annotated[
         show_default=False,
     ),
 ]
+Partial = Annotated[
+    bool, typer.Option("--partial", help="Where some templates are refused, push the others all the same.")
+]
 Private = Annotated[bool, typer.Option("--private", help="Make a new repository a private one.")]
 
 
@@ -48,6 +51,7 @@ def command(
     private: Private = False,
     variant: AsVariant = "same-text",
     allow: Allow = None,
+    partial: Partial = False,
     form: AsFormat = Format.TEXT,
     quiet: Quiet = False,
 ) -> Exit:
@@ -65,6 +69,7 @@ def command(
         private=private,
         variant=variant,
         allow=allow or (),
+        partial=partial,
     )
     if form is Format.JSON:
         from templatefix.report import json_

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from huggingface_hub import HfApi, cached_assets_path, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import OfflineModeIsEnabled
@@ -27,13 +28,13 @@ class Snapshot:
     Args:
         target (`HubId`): What was asked for.
         sha (`str`): The commit it stands for.
-        files (`frozenset[str]`): The names of all files.
+        files (`Mapping[str, int]`): The names of all files, and their sizes where they are known.
         cached (`bool`): Whether the Hub was not reached, so that the commit may be an old one.
     """
 
     target: HubId
     sha: str
-    files: frozenset[str]
+    files: Mapping[str, int]
     cached: bool = False
 
 
@@ -58,7 +59,8 @@ def resolve(target: HubId) -> Snapshot:
             if known is None:
                 raise
             return known
-    found = Snapshot(target, str(info.sha), frozenset(each.rfilename for each in info.siblings or ()))
+    sizes = {each.rfilename: each.size or 0 for each in info.siblings or ()}
+    found = Snapshot(target, str(info.sha), sizes)
     _remember(found)
     return found
 
@@ -94,15 +96,15 @@ def fetch(snapshot: Snapshot, names: Iterable[str]) -> str:
 def _memory(target: HubId) -> Path:
     # Not the cache's own `refs`: moving one without its weights would hide the weights from other programs.
     owner, _, name = target.repo.partition("/")
-    return cached_assets_path(_CLIENT, owner, name) / f"{target.revision.replace('/', '--')}.json"
+    return cached_assets_path(_CLIENT, owner, name) / f"{quote(target.revision, safe='')}.json"
 
 
 def _remember(snapshot: Snapshot) -> None:
     try:
-        text = json.dumps({"sha": snapshot.sha, "files": sorted(snapshot.files)})
+        text = json.dumps({"sha": snapshot.sha, "files": snapshot.files})
         for target in (snapshot.target, HubId(snapshot.target.repo, snapshot.sha)):
             _memory(target).write_text(text, encoding="utf-8")
-    except OSError:
+    except (OSError, ValueError):
         return  # a cache that may not be written only means that nothing is known offline
 
 
@@ -110,8 +112,8 @@ def _remembered(target: HubId) -> Snapshot | None:
     """What was last seen of a revision: by us, or by whoever filled the cache."""
     try:
         known = json.loads(_memory(target).read_text(encoding="utf-8"))
-        return Snapshot(target, known["sha"], frozenset(known["files"]), cached=True)
-    except (OSError, ValueError, KeyError):
+        return Snapshot(target, known["sha"], dict(known["files"]), cached=True)
+    except (OSError, ValueError, KeyError, TypeError):
         pass  # never seen by us
     for name in _SOUGHT:
         path = try_to_load_from_cache(target.repo, name, revision=target.revision)
@@ -120,5 +122,5 @@ def _remembered(target: HubId) -> Snapshot | None:
             files = (
                 Path(root, each).relative_to(folder) for root, _, some in os.walk(folder) for each in some
             )
-            return Snapshot(target, folder.name, frozenset(map(Path.as_posix, files)), cached=True)
+            return Snapshot(target, folder.name, dict.fromkeys(map(Path.as_posix, files), 0), cached=True)
     return None

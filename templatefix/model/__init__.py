@@ -5,7 +5,7 @@ from templatefix.model.engines import Engine
 from templatefix.model.findings import Finding, Fix, Report, Safety, Severity
 from templatefix.model.methods import Allowance, Method
 from templatefix.model.outcomes import DECLARED_CHANGE, Candidate, Change, Outcome, Status, Variant
-from templatefix.model.plans import Action, Evidence, Plan, Pushed, PushedFile
+from templatefix.model.plans import MARKED, Action, Evidence, Plan, Pushed, PushedFile
 from templatefix.model.refusals import Attempt, Refusal, RefusalKind
 from templatefix.model.templates import Conversation, HubFile, Message, Origin, Rendered, Template
 from templatefix.model.text import Edit, Span, unified_diff
@@ -14,6 +14,7 @@ from templatefix.model.verdicts import DEFAULT_POLICY, Check, Claim, Coverage, N
 __all__ = [
     "DECLARED_CHANGE",
     "DEFAULT_POLICY",
+    "MARKED",
     "Action",
     "Advice",
     "Allowance",

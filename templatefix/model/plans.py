@@ -12,6 +12,10 @@ from templatefix.model.verdicts import Verdict
 Action = Literal["refuse", "nothing", "open", "update", "commit", "create"]
 
 
+MARKED = "marked already"
+"""How a patch was found that a target brought along."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """One template that is pushed, and why that is safe.
@@ -87,7 +91,9 @@ class Plan:
         evidence (`tuple[Evidence, ...]`): One for each template.
         training_file (`str`): The file that the marked template gets of its own; empty if it is put in place.
         private (`bool`): Whether a new repository is a private one.
-        reason (`str`): Why it is refused, or nothing is to be done.
+        reason (`str`): Why it is refused, or nothing is to be done, or some templates are left.
+        left (`tuple[str, ...]`): Names of templates that stay as they are, for no patch of them holds.
+        stale (`tuple[int, ...]`): Pull requests of ours that conflict with the branch, and give way to this one.
     """
 
     action: Action
@@ -102,13 +108,21 @@ class Plan:
     training_file: str = ""
     private: bool = False
     reason: str = ""
+    left: tuple[str, ...] = ()
+    stale: tuple[int, ...] = ()
+
+    @property
+    def at_commit(self) -> bool:
+        """Whether a commit was named in place of a branch: that can be looked at, but not pushed to."""
+        return bool(self.base) and self.revision == self.base
 
     @property
     def title(self) -> str:
         """The title of the commit and pull request; by it our own open pull request is found again."""
         if self.training_file:
-            return f"Add {self.training_file}: the chat template with generation markers"
-        return "Mark what the assistant says in the chat template with {% generation %}"
+            return f"{self.training_file}: the chat template with generation markers, for training"
+        changed = " (changes its text)" if any(each.declared for each in self.evidence) else ""
+        return f"Mark what the assistant says in the chat template with {{% generation %}}{changed}"
 
     def diff(self) -> str:
         """The unified diff of all files that change."""

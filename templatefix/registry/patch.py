@@ -106,4 +106,4 @@ class Patch:
 
 def digest(source: str) -> str:
     """Return the sha256 of a template with its newlines normalised, as `seen` lists it."""
-    return hashlib.sha256(Newlines.of(source).normal.encode()).hexdigest()
+    return hashlib.sha256(Newlines.of(source).normal.encode(errors="surrogatepass")).hexdigest()

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from templatefix import __version__
-from templatefix.model import Evidence, Plan
+from templatefix.model import MARKED, Evidence, Plan, unified_diff
 from templatefix.report import conversation
+from templatefix.report.markdown import code, fenced, plain
 from templatefix.report.verdict import claims
 
 _FENCE = "```"
+_MOST = 40_000
+"""Characters of diffs and samples: a comment of 65,536 is the most that is commonly taken."""
 
 
 def write(plan: Plan) -> str:
@@ -34,53 +37,69 @@ def _lines(plan: Plan) -> Iterator[str]:
     )
     yield ""
     if plan.training_file:
+        does = "replaces" if any(file.before is not None for file in plan.files) else "adds"
         yield (
-            f"This adds the template with markers as `{plan.training_file}`, for training alone "
+            f"This {does} `{plan.training_file}`: the template with markers, for training alone "
             f"(`SFTConfig(chat_template_path=…)`). The template in use stays as it is."
         )
     else:
-        names = ", ".join(f"`{file.name}`" for file in plan.files)
-        declared = any(each.declared for each in plan.evidence)
-        text = "changes as noted below" if declared else "stays the same"
+        names = ", ".join(code(file.name) for file in plan.files)
         does = (
             "corrects" if any("endgeneration" in each.template.source for each in plan.evidence) else "adds"
         )
-        yield f"This {does} the markers in {names} and changes nothing else. What the template renders {text}."
+        yield f"This {does} the markers in {names}; no other file or value is touched. {_text(plan)}"
+    if plan.left:
+        names = ", ".join(code(name) for name in plan.left)
+        yield f"\nThese templates stay as they are, for no patch of them could be proven: {names}."
+    if plan.stale:
+        yield f"\nIt is in place of {', '.join(f'#{number}' for number in plan.stale)}, which conflicts by now."
     for each in plan.evidence:
-        yield from _evidence(each)
+        yield from _evidence(each, _MOST // (2 * len(plan.evidence)))
     if risks := dict.fromkeys(risk for each in plan.evidence for risk in each.risks):
         yield "\n## Inference\n"
         yield from (f"- {risk}" for risk in risks)
     yield from _reproduce(plan)
 
 
-def _evidence(evidence: Evidence) -> Iterator[str]:
-    verdict = evidence.verdict
+def _evidence(evidence: Evidence, most: int) -> Iterator[str]:
+    template, verdict = evidence.template, evidence.verdict
     probes = {check.probe for check in verdict.checks}
-    yield f"\n## Template `{evidence.template.name}`\n"
+    yield f"\n## Template {code(template.name)}\n"
     yield f"Found by: {evidence.how}. Judged on {len(probes)} conversations ({verdict.policy}).\n"
     yield table(evidence)
-    if diff := evidence.diff():
-        yield f"\n{_FENCE}diff\n{diff}{_FENCE}"
+    # by the name of the file alone: what lies above it is the author's own affair
+    label = template.label.rpartition(template.origin.place)[2]
+    file = template.origin.place.replace("\\", "/").rpartition("/")[2]
+    if diff := unified_diff(template.source, evidence.after, f"{file}{label}", f"{file}{label}"):
+        yield "\n" + fenced(diff, "diff", most)
     for note in verdict.notes:
-        yield f"\nNote: {note.text}"
+        yield f"\nNote: {plain(note.text)}"
     if evidence.sample:
         yield "\nA conversation, its trained text in ⟦ ⟧:\n"
-        yield f"{_FENCE}text\n{conversation.write(evidence.sample)}{_FENCE}"
+        yield fenced(conversation.write(evidence.sample), "text", most)
+
+
+def _text(plan: Plan) -> str:
+    """What becomes of the text that is rendered, and how far that is known."""
+    if any(each.declared for each in plan.evidence):
+        return "What the template renders changes, as noted below."
+    if all(each.verdict.proven for each in plan.evidence):
+        return "What the template renders stays the same, for every conversation."
+    return "What the template renders is the same on every conversation that was tried."
 
 
 def _reproduce(plan: Plan) -> Iterator[str]:
     yield f"\n## See for yourself\n\n{_FENCE}sh\npip install templatefix=={__version__}"
-    if plan.base:
-        option = f" --training-file {plan.training_file}" if plan.training_file else ""
-        ask = (
-            f"templatefix push {plan.repo}@{plan.base}{option}"
-            if option
-            else f"templatefix fix {plan.repo}@{plan.base}"
-        )
-        yield f"{ask}  # prints this diff, and changes nothing"
+    declared = any(each.declared for each in plan.evidence)
+    if plan.base and not any(each.how == MARKED for each in plan.evidence):  # that was the author's own work
+        options = " --variant training" if declared else ""
+        options += " --allow capture-all" if any(each.how == "capture-all" for each in plan.evidence) else ""
+        base = f"{plan.repo}@{plan.base}"
+        ask = f"push {base} --training-file {plan.training_file}" if plan.training_file else f"fix {base}"
+        yield f"templatefix {ask}{options}  # prints this diff, and changes nothing"
     if not plan.training_file:
-        original = f" --original {plan.repo}@{plan.base}" if plan.base else ""
-        where = "main" if plan.action in ("create", "commit") else f"refs/pr/{plan.pull or 'N'}"
+        original = f" --original {plan.repo}@{plan.base}" if plan.base and not declared else ""
+        pulled = plan.action in ("open", "update")
+        where = f"refs/pr/{plan.pull or 'N'}" if pulled else plan.revision
         yield f"templatefix verify {plan.repo}@{where}{original}"
     yield _FENCE

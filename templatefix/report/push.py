@@ -12,9 +12,8 @@ _DOES = {
     "open": "open a pull request",
     "update": "add a commit to your open pull request",
     "commit": "commit to the branch, without a pull request",
-    "create": "create the repository, with all files of the tokenizer",
+    "create": "put all files of the tokenizer into a new repository",
 }
-_MOST = 40
 
 
 def write(result: Pushed) -> str:
@@ -39,7 +38,9 @@ def summary(result: Pushed) -> Iterator[str]:
     """Yield lines that say who does what to which repository, and what came of it."""
     plan = result.plan
     if plan.action == "refuse":
-        yield f"refused, nothing is pushed: {visible(plan.reason)}"
+        first, *more = plan.reason.split("\n")
+        yield f"refused, nothing is pushed: {visible(first)}"
+        yield from (f"  {visible(line)}" for line in more)
         return
     if plan.action == "nothing":
         yield f"nothing to push: {plan.reason}"
@@ -48,20 +49,36 @@ def summary(result: Pushed) -> Iterator[str]:
         yield (
             f"you are {plan.user}" if plan.user else "you are not logged in: `hf auth login` before you push"
         )
-        yield f"--yes would {_does(plan)}"
-        yield f'  "{plan.title}"'
+        if plan.at_commit:
+            yield f"{plan.repo} at {plan.base}: a commit cannot be pushed to: name a branch"
+        else:
+            yield f"--yes would {_does(plan)}"
+            yield f'  "{plan.title}"'
+        yield from _besides(plan)
         return
     yield f"pushed as {plan.user}: {result.url}"
     outcomes = ", ".join(verdict.outcome for verdict in result.verdicts)
     yield f"read back at {result.sha}, and judged again: {outcomes}"
+    yield from _besides(plan)
+
+
+def _besides(plan: Plan) -> Iterator[str]:
+    if plan.left:
+        yield from (f"left as it is: {visible(line)}" for line in plan.reason.split("\n"))
+    for number in plan.stale:
+        yield f"your pull request {number} conflicts with {plan.revision} by now: close it"
 
 
 def _does(plan: Plan) -> str:
     number = f" {plan.pull}" if plan.pull else ""
+    if plan.action == "create":
+        seen = "public" if plan.parent else "public unless your organization's are not"
+        seen = "private" if plan.private else seen
+        return f"{_DOES[plan.action]}: {plan.repo}, {seen}"
     base = f" at {plan.base}" if plan.base else ""
     return f"{_DOES[plan.action]}{number}: {plan.repo}, {plan.revision}{base}"
 
 
 def _file(plan: Plan) -> Iterator[str]:
-    for file in plan.files[:_MOST]:
-        yield f"+ {file.name} ({len(file.after)} bytes)\n"
+    for file in plan.files:
+        yield f"+ {visible(file.name)} ({len(file.after)} bytes)\n"

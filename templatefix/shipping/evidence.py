@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 from templatefix import api
+from templatefix.edits import Newlines
 from templatefix.inference import engines, notes
-from templatefix.model import Evidence, Outcome, Safety, Template, Variant, Verdict
+from templatefix.model import MARKED, Evidence, Outcome, Safety, Template, Variant, Verdict
 from templatefix.report.verdict import write_outcome
+from templatefix.shipping.files import place
 
 
 def gather(
@@ -31,14 +34,9 @@ def gather(
 
 def _counterpart(template: Template, outcomes: Sequence[Outcome]) -> Outcome | None:
     """The outcome for the same place, else for the same name."""
-    place = _place(template)
     same_name = [each for each in outcomes if each.template.name == template.name]
-    return next((each for each in same_name if _place(each.template) == place), next(iter(same_name), None))
-
-
-def _place(template: Template) -> tuple[str, str]:
-    origin = template.origin
-    return (origin.hub.name if origin.hub else origin.path.rpartition("/")[2], origin.pointer)
+    there = (each for each in same_name if place(each.template) == place(template))
+    return next(there, next(iter(same_name), None))
 
 
 def _evidence(template: Template, outcome: Outcome | None) -> Evidence:
@@ -49,11 +47,13 @@ def _evidence(template: Template, outcome: Outcome | None) -> Evidence:
         reason = write_outcome(outcome).strip()
         return Evidence(template, template.source, outcome.verdict, "", reason=reason)
     declared, after = outcome.safety is Safety.UNSAFE, outcome.after
+    if outcome.before != template.source:
+        after = _with_line_ends(after, template.source)
     marked = Template(after, template.name, template.origin, variables=template.variables)
     verdict = outcome.verdict
     if outcome.before != template.source:  # the repository's text is another than what was patched
         verdict = api.verify_template(marked, template)
-    how = f"registry patch {outcome.family}" if outcome.family else outcome.method or "marked already"
+    how = f"registry patch {outcome.family}" if outcome.family else outcome.method or MARKED
     reason = (
         ""
         if verdict.outcome == "holds"
@@ -69,6 +69,12 @@ def _evidence(template: Template, outcome: Outcome | None) -> Evidence:
         risks=notes(engines(marked)),
         reason=reason,
     )
+
+
+def _with_line_ends(text: str, like: str) -> str:
+    """A copy on Windows may have other line ends than the file it was made of: they stay out of the diff."""
+    ends = set(re.findall(r"\r\n|\r|\n", like))
+    return Newlines.of(text).normal.replace("\n", ends.pop()) if len(ends) == 1 else text
 
 
 def _why(verdict: Verdict) -> str:

@@ -8,10 +8,13 @@ from itertools import groupby
 from pathlib import Path
 
 from templatefix import sources
-from templatefix.errors import UsageError
+from templatefix.errors import SourceError, UsageError
 from templatefix.model import Evidence, PushedFile, Template
+from templatefix.sources.changes import encode
 
 _OWN_FILE = re.compile(r"[\w.-]+\.jinja")
+_ADDITIONAL = "additional_chat_templates"
+_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 def in_place(evidence: Sequence[Evidence], head: Sequence[Template]) -> tuple[PushedFile, ...]:
@@ -28,10 +31,10 @@ def in_place(evidence: Sequence[Evidence], head: Sequence[Template]) -> tuple[Pu
         UsageError: The commit has no such place.
         WriteError: The bytes would not hold exactly the text that was judged.
     """
-    places = {_place(each): each for each in head}
+    places = {place(each): each for each in head}
     changes = []
     for one in evidence:
-        if (there := places.get(_place(one.template))) is None:
+        if (there := places.get(place(one.template))) is None:
             raise UsageError(
                 "the open pull request has no template at this place",
                 where=one.template.label,
@@ -40,7 +43,7 @@ def in_place(evidence: Sequence[Evidence], head: Sequence[Template]) -> tuple[Pu
         changes.append((there, one.after))
     found = []
     for name, group in groupby(
-        sorted(changes, key=lambda change: _place(change[0])), lambda c: _place(c[0])[0]
+        sorted(changes, key=lambda change: place(change[0])), lambda c: place(c[0])[0]
     ):
         [file] = sources.prepare(list(group))
         if file.before != file.after:
@@ -58,9 +61,10 @@ def of_its_own(evidence: Evidence, name: str, before: bytes | None) -> tuple[Pus
 
     Raises:
         UsageError: The name is not that of such a file.
+        WriteError: The text is none that a file of UTF-8 can hold.
     """
     check_name(name)
-    after = evidence.after.encode()
+    after = encode(evidence.after, name)
     return () if before == after else (PushedFile(name, before, after),)
 
 
@@ -86,6 +90,7 @@ def whole_model(evidence: Sequence[Evidence], target: str) -> tuple[PushedFile, 
         target (`str`): A directory, or a model on the Hub.
 
     Raises:
+        SourceError: One of the files is only a pointer to it.
         UsageError: The target is neither.
     """
     changed = {
@@ -97,9 +102,20 @@ def whole_model(evidence: Sequence[Evidence], target: str) -> tuple[PushedFile, 
 
 def _content(path: Path, changed: dict[Path, bytes]) -> bytes:
     real = path.resolve()
-    return changed[real] if real in changed else real.read_bytes()
+    data = changed[real] if real in changed else real.read_bytes()
+    if data.startswith(_POINTER):
+        raise SourceError(
+            "this is a Git LFS pointer, not the file itself",
+            where=str(path),
+            cure="run `git lfs pull` there.",
+        )
+    return data
 
 
-def _place(template: Template) -> tuple[str, str]:
+def place(template: Template) -> tuple[str, str]:
+    """Return the file that a template is in, as a repository would name it, and the place in that."""
     origin = template.origin
-    return (origin.hub.name if origin.hub else origin.path, origin.pointer)
+    if origin.hub:
+        return origin.hub.name, origin.pointer
+    parts = Path(origin.path).parts
+    return "/".join(parts[-2:] if parts[-2:-1] == (_ADDITIONAL,) else parts[-1:]), origin.pointer

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from huggingface_hub.errors import LocalTokenNotFoundError
-
 from templatefix import api, sources
 from templatefix.errors import HubError, UsageError
 from templatefix.hub import HubId, hub_id, parse_id
 from templatefix.hub.problems import explained
 from templatefix.hub.snapshot import api as client
 from templatefix.hub.snapshot import fetch, resolve
-from templatefix.model import Action, Evidence, Plan, PushedFile, Template, Variant
+from templatefix.model import Action, Plan, PushedFile, Template, Variant
+from templatefix.shipping import repository
 from templatefix.shipping.evidence import gather
 from templatefix.shipping.files import check_name, in_place, of_its_own, whole_model
 
@@ -31,6 +30,7 @@ class Wish:
     private: bool = False
     variant: Variant = "same-text"
     allow: Collection[str] = ()
+    partial: bool = False
 
     @property
     def elsewhere(self) -> bool:
@@ -68,9 +68,18 @@ def plan(wish: Wish) -> Plan:
     """
     if wish.training_file:
         check_name(wish.training_file)
-    user = _user(wish.to)
-    if wish.elsewhere and not _exists(wish.to):
-        return _creation(wish, user)
+    if wish.to.revision.startswith("refs/") and not wish.direct:
+        raise UsageError(
+            "this is no branch that a pull request could be opened to",
+            where=str(wish.to),
+            cure="name a branch, or commit to the pull request itself with --direct.",
+        )
+    user = repository.user(wish.to)
+    empty = repository.state(wish.to) if wish.elsewhere else None
+    if empty is not None:
+        return _creation(wish, user, *empty)
+    if wish.private:
+        raise _exists(wish.to)
     base = _effective(api.read(wish.to))
     target = _effective(api.read(wish.target)) if wish.elsewhere else base
     if wish.training_file:
@@ -78,8 +87,9 @@ def plan(wish: Wish) -> Plan:
     evidence = gather(base, target, variant=wish.variant, allow=wish.allow)
     made = Plan("refuse", wish.to.repo, wish.to.revision, _sha(base), user=user, evidence=evidence)
     made = replace(made, training_file=wish.training_file)
-    if reasons := [each.reason for each in evidence if each.reason]:
-        return replace(made, reason="\n".join(reasons))
+    made = _without_refused(made, wish)
+    if made.reason and not made.left:
+        return made
     if wish.direct and user:
         with explained(wish.to):
             client().auth_check(wish.to.repo, write=True)
@@ -91,7 +101,8 @@ def _located(wish: Wish, made: Plan, base: tuple[Template, ...]) -> Plan:
     action: Action = "commit" if wish.direct else "open"
     if not _files(made, base, wish.to):
         return replace(made, action="nothing", reason=f"{_ALREADY}, in {wish.to.repo}@{made.base[:8]}")
-    pull = 0 if wish.direct or not made.user else _own_pull(made)
+    pull, stale = (0, ()) if wish.direct or not made.user else repository.own_pulls(made)
+    made = replace(made, stale=stale)
     if not pull:
         return replace(made, action=action, parent=made.base, files=_files(made, base, wish.to))
     where = HubId(made.repo, f"refs/pr/{pull}")
@@ -115,19 +126,36 @@ def _content(where: HubId, name: str) -> bytes | None:
     return sources.read_bytes(f"{fetch(snapshot, [name])}/{name}")
 
 
-def _creation(wish: Wish, user: str) -> Plan:
-    target = _effective(api.read(wish.target))
-    evidence: tuple[Evidence, ...] = gather(target, target, variant=wish.variant, allow=wish.allow)
-    made = Plan("refuse", wish.to.repo, "main", user=user, evidence=evidence, private=wish.private)
+def _creation(wish: Wish, user: str, parent: str, is_private: bool) -> Plan:
     if wish.to.revision != "main" or wish.training_file:
         raise UsageError(
             "a new repository gets the patched files on its main branch, and nothing else",
             where=str(wish.to),
             cure="leave --revision and --training-file out, or push to a repository that exists.",
         )
-    if reasons := [each.reason for each in evidence if each.reason]:
-        return replace(made, reason="\n".join(reasons))
-    return replace(made, action="create", files=whole_model(evidence, str(wish.target)))
+    if parent and wish.private and not is_private:
+        raise _exists(wish.to)
+    target = _effective(api.read(wish.target))
+    evidence = gather(target, target, variant=wish.variant, allow=wish.allow)
+    private = is_private or wish.private
+    made = Plan("refuse", wish.to.repo, "main", "", parent, user, evidence=evidence, private=private)
+    made = _without_refused(made, wish)
+    if made.reason and not made.left:
+        return made
+    return replace(made, action="create", files=whole_model(made.evidence, str(wish.target)))
+
+
+def _without_refused(made: Plan, wish: Wish) -> Plan:
+    """Leave out the templates that may not be pushed, if that was asked for and any are left; else say why not."""
+    refused = [each for each in made.evidence if each.reason]
+    good = [each for each in made.evidence if not each.reason]
+    made = replace(made, reason="\n".join(each.reason for each in refused))
+    if not refused or not good:
+        return made
+    if wish.partial:
+        return replace(made, evidence=tuple(good), left=tuple(each.template.name for each in refused))
+    names = ", ".join(repr(each.template.name) for each in good)
+    return replace(made, reason=f"{made.reason}\n--partial would push the others: {names}")
 
 
 def _effective(templates: tuple[Template, ...]) -> tuple[Template, ...]:
@@ -146,24 +174,9 @@ def _sha(templates: tuple[Template, ...]) -> str:
     return file.sha
 
 
-def _user(where: HubId) -> str:
-    """Who is logged in; a dry run does without."""
-    with explained(where):
-        try:
-            return str(client().whoami()["name"])
-        except LocalTokenNotFoundError:
-            return ""
-
-
-def _exists(where: HubId) -> bool:
-    with explained(where):
-        return client().repo_exists(where.repo)
-
-
-def _own_pull(made: Plan) -> int:
-    """The number of the newest open pull request that we made; 0 if there is none."""
-    with explained(HubId(made.repo, made.revision)):
-        found = client().get_repo_discussions(
-            made.repo, author=made.user, discussion_type="pull_request", discussion_status="open"
-        )
-        return max((each.num for each in found if each.title == made.title), default=0)
+def _exists(where: HubId) -> UsageError:
+    return UsageError(
+        "the repository exists already, and --private is for new ones",
+        where=where.repo,
+        cure="leave --private out; the repository's settings on the Hub make it private.",
+    )

@@ -9,14 +9,16 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd
 
 from templatefix import api
-from templatefix.errors import HubError
+from templatefix.errors import HubError, TemplateFixError, UsageError
 from templatefix.hub import HubId
 from templatefix.hub.problems import explained, not_logged_in
 from templatefix.hub.snapshot import api as client
 from templatefix.hub.snapshot import fetch, resolve
 from templatefix.model import Evidence, Plan, Pushed, Template, Variant, Verdict
 from templatefix.report import pull_request
+from templatefix.shipping.files import place
 from templatefix.shipping.planning import Wish, destination, plan
+from templatefix.shipping.repository import require_unmoved
 
 
 def push(
@@ -30,6 +32,7 @@ def push(
     private: bool = False,
     variant: Variant = "same-text",
     allow: Collection[str] = (),
+    partial: bool = False,
 ) -> Pushed:
     """Open a pull request that puts the right markers into a model's chat templates, or say what it would be.
 
@@ -48,6 +51,7 @@ def push(
         private (`bool`): Make a new repository a private one.
         variant (`str`): See [`fix`].
         allow (`Collection[str]`): See [`fix`].
+        partial (`bool`): Where some templates are refused, push the others all the same.
 
     Returns:
         [`Pushed`]: `.plan` with its `.action`, `.diff()` and `.evidence`; `.url` and `.sha` of what was pushed.
@@ -58,7 +62,7 @@ def push(
     """
     name = os.fspath(target)
     where = destination(name, to, revision)
-    wish = Wish(name if to else where, where, direct, training_file, private, variant, allow)
+    wish = Wish(name if to else where, where, direct, training_file, private, variant, allow, partial)
     made = plan(wish)
     if dry_run or made.action in ("refuse", "nothing"):
         return Pushed(made)
@@ -75,17 +79,25 @@ def carry_out(made: Plan) -> Pushed:
 
     Raises:
         HubError: The Hub was not reached, or refused, or holds something else than what was pushed.
+        UsageError: The plan was made on a commit, which has no next one.
     """
     where = HubId(made.repo, f"refs/pr/{made.pull}" if made.pull else made.revision)
-    with explained(where, commits=True):
-        hub = client()
-        if made.action == "create":
-            hub.create_repo(made.repo, private=made.private)
+    if made.at_commit:
+        raise UsageError("a commit cannot be pushed to", where=str(where), cure="name a branch: --revision.")
+    if made.action == "open":
+        require_unmoved(made)
+    hub, text, besides = client(), pull_request.write(made), ""
+    if made.action == "create" and not made.parent:
+        with explained(where, commits=True):
+            # an organization may have its own default, which False would override
+            hub.create_repo(made.repo, private=made.private or None)
+        besides = "; the repository was created before"
+    with explained(where, commits=True, besides=besides):
         info = hub.create_commit(
             made.repo,
             [CommitOperationAdd(file.name, file.after) for file in made.files],
             commit_message=made.title,
-            commit_description=pull_request.write(made),
+            commit_description=text,
             revision=where.revision,
             create_pr=made.action == "open",
             parent_commit=made.parent or None,
@@ -93,7 +105,12 @@ def carry_out(made: Plan) -> Pushed:
     revision = info.pr_revision or where.revision
     number = made.pull or info.pr_num
     url = f"{hub.endpoint}/{made.repo}/discussions/{number}" if number else str(info.commit_url)
-    return Pushed(made, info.oid, url, revision, _read_back(made, HubId(made.repo, info.oid)))
+    try:
+        verdicts = _read_back(made, HubId(made.repo, info.oid))
+    except TemplateFixError as error:
+        what = f"it was pushed ({url}), but reading it back failed: {error.what}"
+        raise HubError(what, where=error.where, cure=error.cure) from None
+    return Pushed(made, info.oid, url, revision, verdicts)
 
 
 def _read_back(made: Plan, where: HubId) -> tuple[Verdict, ...]:
@@ -109,8 +126,8 @@ def _read_back(made: Plan, where: HubId) -> tuple[Verdict, ...]:
     if made.training_file:
         texts = {made.evidence[0].template.name: Path(folder, made.training_file).read_bytes().decode()}
         return tuple(_judged(each, texts[each.template.name]) for each in made.evidence)
-    found = {_place(each): each.source for each in api.read(where) if each.effective}
-    return tuple(_judged(each, found.get(_place(each.template), "")) for each in made.evidence)
+    found = {place(each): each.source for each in api.read(where) if each.effective}
+    return tuple(_judged(each, found.get(place(each.template), "")) for each in made.evidence)
 
 
 def _judged(evidence: Evidence, source: str) -> Verdict:
@@ -120,8 +137,3 @@ def _judged(evidence: Evidence, source: str) -> Verdict:
     before = evidence.template
     template = Template(source, before.name, before.origin, variables=before.variables)
     return api.verify_template(template, None if evidence.declared else before)
-
-
-def _place(template: Template) -> tuple[str, str]:
-    origin = template.origin
-    return (origin.hub.name if origin.hub else os.path.basename(origin.path), origin.pointer)

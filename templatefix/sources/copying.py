@@ -72,7 +72,12 @@ def loadable(target: str, template: Template) -> tuple[str, tuple[str, ...]]:
         return fetch_loadable(HubId(file.repo, file.sha))
     if not os.path.isdir(target):
         raise UsageError("a whole tokenizer is needed, and this is no directory", where=target)
-    inside = [os.path.relpath(file, target) for file in Path(target).rglob("*") if file.is_file()]
+    inside = [
+        os.path.relpath(file, target)
+        for part in ("*", "*/*")
+        for file in Path(target).glob(part)
+        if file.is_file()
+    ]
     return target, matching(name.replace(os.sep, "/") for name in inside)
 
 
@@ -99,9 +104,11 @@ def copy_folder(place: str, source: Path, found: Sequence[Path], files: Mapping[
         for file in found:
             goal = copy / file.relative_to(source)
             goal.parent.mkdir(exist_ok=True)
-            shutil.copy(file, goal)
-            if (change := files.get(Path(os.path.realpath(file)))) is not None:
+            if (change := files.get(Path(os.path.realpath(file)))) is None:
+                shutil.copy(file, goal)
+            else:
                 goal.write_bytes(change.after)
+                shutil.copymode(file, goal)
         if out.exists():
             out.rmdir()
         os.replace(copy, out)

@@ -132,7 +132,12 @@ def _bounded(file: BinaryIO, path: str) -> bytes:
     data = file.read(LIMIT + 1)
     if len(data) <= LIMIT:
         return data
-    raise SourceError(
+    raise too_large(path)
+
+
+def too_large(path: str) -> SourceError:
+    """Return what to raise where a file is larger than `LIMIT`."""
+    return SourceError(
         f"the file is larger than {LIMIT // _MIB} MiB, which no chat template is",
         where=path,
         cure=tokenizer_cure(path, "name the .jinja or .json file that holds the chat template."),

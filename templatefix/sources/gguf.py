@@ -12,6 +12,7 @@ from templatefix.errors import SourceError, UsageError, WriteError
 from templatefix.model import Origin, Template
 
 SUFFIX = ".gguf"
+_BROKEN = (ValueError, IndexError, KeyError, OverflowError)
 _KEY = "tokenizer.chat_template"
 _TOKENS = "tokenizer.ggml.tokens"
 _SPECIAL = {
@@ -106,6 +107,7 @@ def _name(key: str) -> str:
 def _reading(path: str, *, whole: bool = False) -> Iterator[Any]:
     """Open a file, for its metadata or `whole`; what the package raises becomes a `SourceError`."""
     try:
+        import numpy as np
         from gguf import GGUFReader
     except ImportError as error:
         raise UsageError(
@@ -115,12 +117,28 @@ def _reading(path: str, *, whole: bool = False) -> Iterator[Any]:
         ) from error
     if not os.path.isfile(path):
         raise SourceError("there is no such file", where=path, cure="check the spelling.")
+
+    class Bounded(GGUFReader):  # type: ignore[misc]  # the package has no types
+        """Ends where the file does: what it says of its own size may be wrong, and the package goes on for ever."""
+
+        def _get(self, offset: int, dtype: Any, count: int = 1, *more: Any, **named: Any) -> Any:
+            if int(offset) + np.dtype(dtype).itemsize * int(count) > len(self.data):
+                raise ValueError("it ends early")
+            return super()._get(offset, dtype, count, *more, **named)
+
     try:
-        reader = GGUFReader(path)
+        reader = Bounded(path)
+    except (*_BROKEN, OSError) as error:
+        raise _unreadable(path, error) from error
+    try:
         yield reader if whole else reader.fields
-    except (ValueError, IndexError, KeyError, OverflowError, OSError) as error:
-        raise SourceError(
-            f"this is no GGUF file that can be read: {error}",
-            where=path,
-            cure="download the file again; a split model has its metadata in the first part.",
-        ) from error
+    except _BROKEN as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str, error: Exception) -> SourceError:
+    return SourceError(
+        f"this is no GGUF file that can be read: {error}",
+        where=path,
+        cure="download the file again; a split model has its metadata in the first part.",
+    )

@@ -12,6 +12,7 @@ from templatefix.errors import SourceError
 from templatefix.hub import HubId
 from templatefix.hub.snapshot import Snapshot, fetch, resolve
 from templatefix.model import HubFile, Template
+from templatefix.sources.files import LIMIT, too_large
 from templatefix.sources.folder import SPECIAL_TOKENS, read_folder
 from templatefix.sources.precedence import Place
 
@@ -26,16 +27,20 @@ _HOLDERS = (
 _LOADABLE = (
     *_HOLDERS,
     "config.json",
-    "*token*.json",
-    "*token*.model",
+    "tokenizer*.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
     "*preprocessor_config.json",
-    "vocab*",
+    "*vocab*",
     "merges.txt",
-    "spiece.model",
+    "tokenizer*.model*",
+    "sp*.model",
     "sentencepiece*.model",
+    "*.spm",
+    "*.tiktoken",
     "tekken.json",
 )
-"""What a tokenizer or processor is loaded from."""
+"""What a tokenizer or processor is loaded from; no pattern may fit a `token.json`, which could be a secret."""
 
 
 def read_hub(target: HubId) -> tuple[Template, ...]:
@@ -57,6 +62,9 @@ def read_hub(target: HubId) -> tuple[Template, ...]:
             cure="name the instruct or chat model; a base model has no chat template, "
             "and a repository of GGUF files alone keeps it in them: download one and name it.",
         )
+    for name in wanted:
+        if snapshot.files[name] > LIMIT:  # before it is downloaded
+            raise too_large(f"{target.repo}@{snapshot.sha[:8]}/{name}")
     folder = fetch(snapshot, wanted)
     try:
         # As in transformers, it is not even looked at beside an `added_tokens_decoder`.

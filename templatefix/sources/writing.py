@@ -130,9 +130,13 @@ def _write_file(out: Path, data: bytes, source: Path | None, overwrite: bool) ->
 
 def _require_own(file: FileChange) -> None:
     # A snapshot's files are links into `blobs`, whose files are named by the hash of their content and
-    # shared by all revisions: every other program would take a changed one for the original.
-    blobs = file.path.parent
-    if blobs.name == "blobs" and (blobs.parent / "snapshots").is_dir():
+    # shared by all revisions, or, where there are no links, the only copies: every other program would
+    # take a changed one for the original.
+    above = file.path.parent
+    linked = above.name == "blobs" and (above.parent / "snapshots").is_dir()
+    if linked or any(
+        each.name == "snapshots" and each.parent.name.startswith("models--") for each in file.path.parents
+    ):
         raise WriteError(
             "this file lies in the cache of the Hugging Face Hub, which other programs rely on",
             where=file.label,

@@ -61,6 +61,7 @@ class Handler(BaseHTTPRequestHandler):
                     raise Refused(0, "")
             except Refused as refused:
                 status, data = refused.status, json.dumps({"error": refused.message, **refused.more}).encode()
+                data = b"<html>log in" if status == 200 else data
                 headers = {"X-Error-Message": refused.message, "X-Error-Code": refused.code}
                 headers |= dict(fault.headers) if fault else {}
         if not status:

@@ -116,6 +116,13 @@ class Repository:
         except subprocess.CalledProcessError as error:
             raise Moved(ref) from error
 
+    def conflicts(self, pull: PullRequest) -> list[str]:
+        """The files that stand in the way of merging a pull request."""
+        words = ["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z"]
+        refs = [f"refs/heads/{pull.base}", f"refs/pr/{pull.num}"]
+        ran = subprocess.run(["git", "-C", str(self.path), *words, *refs], capture_output=True, check=False)
+        return ran.stdout.decode().split("\0")[1:-1] if ran.returncode else []
+
     def merge(self, pull: PullRequest) -> str:
         """Merge a pull request into its base."""
         base, head = f"refs/heads/{pull.base}", f"refs/pr/{pull.num}"

@@ -124,7 +124,11 @@ def commit(ask: Handler, name: str, revision: str) -> Any:
     lines = [json.loads(line) for line in ask.body.splitlines()]
     [header] = [line["value"] for line in lines if line["key"] == "header"]
     base = ask.sha(repo, revision)
-    if header.get("parentCommit", base) != base:
+    if pull is None and repo.resolve(f"refs/heads/{revision}") is None:
+        raise Refused(404, f"Invalid rev id: {revision}", "RevisionNotFound")
+    if creates:  # as the client documents it: from the parent that it names, wherever the branch is by now
+        base = ask.sha(repo, header.get("parentCommit", base))
+    elif header.get("parentCommit", base) != base:
         raise Refused(412, "A commit has happened since. Please refresh and try again.")
     files = {
         line["value"]["path"]: base64.b64decode(line["value"]["content"])
@@ -169,7 +173,7 @@ def discussion(ask: Handler, name: str, number: str) -> Any:
     return {
         **shown(ask, name, pull),
         "changes": changes,
-        "filesWithConflicts": [],
+        "filesWithConflicts": repo.conflicts(pull) if pull.status == "open" else [],
         "events": [],
         "diff": diff,
     }

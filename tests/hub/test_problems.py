@@ -57,13 +57,24 @@ def slow(hub: Hub, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(httpx.Client, "send", late)
 
 
+def no_address(hub: Hub, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(constants, "ENDPOINT", "not an address")
+
+
+def no_cache(hub: Hub, patch: pytest.MonkeyPatch) -> None:
+    file = hub.root.parent / "file"
+    file.write_text("where the cache should be")
+    patch.setattr(constants, "HF_HUB_CACHE", str(file))
+    patch.setattr("huggingface_hub.utils._cache_assets.HF_ASSETS_CACHE", str(file))
+
+
 def nothing(hub: Hub, patch: pytest.MonkeyPatch) -> None:
     pass
 
 
 READS: dict[str, tuple[Prepare, str, str, str]] = {
     # name: what goes wrong, the target, parts of what and of the cure
-    "gated": (guard("gated"), NAME, "is gated", f"ask for access on https://huggingface.co/{NAME}"),
+    "gated": (guard("gated"), NAME, "is gated", f"/{NAME}, and log in"),
     "private": (guard("private"), NAME, "or it is private", "hf auth login"),
     "missing": (nothing, "org/absent", "no such path and no such model", "check the spelling"),
     "bad revision": (nothing, f"{NAME}@nowhere", "no revision 'nowhere'", "/commits shows"),
@@ -99,6 +110,10 @@ READS: dict[str, tuple[Prepare, str, str, str]] = {
     "timeout": (slow, NAME, "did not answer in time", "HF_ENDPOINT"),
     "cut": (answer("GET /api/models", 0), NAME, "was cut", "try again"),
     "offline": (offline, NAME, "the cache does not hold the files", "unset HF_HUB_OFFLINE"),
+    "captive portal": (answer("GET /api/models", 200), NAME, "something else than the Hub", "proxy"),
+    "no address": (no_address, NAME, "the Hub has no address", "write HF_ENDPOINT as"),
+    "no token's character": (token("hf_sécret"), NAME, "a character that no token has", "copy it again"),
+    "cache of no use": (no_cache, NAME, "cannot be put into the cache", "HF_HOME"),
     "malformed": (nothing, "org/a..b", "no name of a model on the Hub", "org/name@revision"),
 }
 
@@ -110,7 +125,7 @@ def test_reading(hub: Hub, run: Run, monkeypatch: pytest.MonkeyPatch, name: str)
     prepare(hub, monkeypatch)
     code, out, err = run("audit", target)
     assert (code, out) == (3, "")
-    first, second = err.splitlines()
+    first, second = err.splitlines()[-2:]  # the client may warn of its cache before
     assert first.startswith(f"error: {target.partition('@')[0]}@") and what in first
     assert second.startswith("  cure: ") and cure in second
 
@@ -215,3 +230,32 @@ def test_fewer_requests_than_loading_the_tokenizer(
     theirs = requests(f"from transformers import AutoTokenizer; AutoTokenizer.from_pretrained({NAME!r})")
     print(f"requests: audit {ours}, AutoTokenizer.from_pretrained {theirs}")
     assert ours <= 6 < theirs
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Illegal header value b'Bearer my\\nsecret'",
+        "hf_jwt_eyJ0.my-secret.x",
+        "http://me:secret@proxy:80 refused",
+        "403 for url 'https://cdn/x?a=b&X-Amz-Signature=secret'",
+    ],
+)
+def test_no_form_of_a_secret_is_shown(hub: Hub, run: Run, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise httpx.ReadError(said)
+
+    monkeypatch.setattr(httpx.Client, "send", fail)
+    code, _, err = run("audit", NAME)
+    assert code == 3 and "…" in err and "secret" not in err
+
+
+def test_a_broken_memory_of_the_cache_is_none(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.create(NAME, files())
+    templatefix.audit(NAME, render=False)
+    for file in (hub.root.parent / "assets").rglob("*.json"):
+        file.write_text("[]")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    templatefix.audit(f"{NAME}@{hub.repositories[NAME].resolve('main')}", render=False)
+    with pytest.raises(HubError, match="the cache does not hold"):
+        templatefix.audit(NAME, render=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from huggingface_hub import CommitOperationAdd, HfApi, constants
 
 import templatefix
 from templatefix import api
-from templatefix.errors import HubError, UsageError
+from templatefix.errors import HubError, SourceError, UsageError
+from templatefix.hub import HubId
 from templatefix.model import Pushed
 from templatefix.shipping import planning, pushing
 from tests.conftest import fixture
@@ -148,7 +150,20 @@ def test_one_refused_variant_holds_back_all(hub: Hub) -> None:
         "additional_chat_templates/judge.jinja": fixture("judge_model").encode(),
     }
     hub.create(NAME, more)
-    assert templatefix.push(NAME, dry_run=False).plan.action == "refuse" and posts(hub) == []
+    refused = templatefix.push(NAME, dry_run=False)
+    assert refused.plan.action == "refuse" and posts(hub) == []
+    assert "--partial would push the others: 'default'" in refused.plan.reason
+
+
+def test_the_others_are_pushed_if_that_is_asked_for(hub: Hub, run: Run) -> None:
+    judge = {"additional_chat_templates/judge.jinja": fixture("judge_model").encode()}
+    repo = hub.create(NAME, template_file(**judge))
+    code, _, err = run("push", NAME, "--partial", "--yes")
+    assert code == 0 and "judged again: holds\n" in err and "left as it is: " in err
+    assert repo.git("diff", "--name-only", "main", "refs/pr/1").decode() == "chat_template.jinja\n"
+    assert "no patch of them could be proven: `judge`" in repo.pulls[0].description
+    repo.commit({"chat_template.jinja": None}, "The judge alone")
+    assert templatefix.push(NAME, partial=True, dry_run=False).plan.action == "refuse"
 
 
 def test_a_local_patch_is_put_into_the_repository_s_own_bytes(
@@ -229,6 +244,20 @@ def test_what_the_hub_spoils_is_found_out(
         templatefix.push(NAME, dry_run=False)
 
 
+def test_what_was_pushed_and_not_read_back_is_said(
+    hub: Hub, repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(where: HubId) -> None:
+        raise HubError("the Hub has an error of its own", where=str(where))
+
+    monkeypatch.setattr(pushing, "resolve", fail)
+    with pytest.raises(
+        HubError, match=r"it was pushed \(.*/discussions/1\), but reading it back failed: the Hub"
+    ):
+        templatefix.push(NAME, dry_run=False)
+    assert repo.resolve("refs/pr/1")
+
+
 def test_nobody_logged_in_may_look_but_not_push(
     hub: Hub, repo: Repository, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,3 +281,128 @@ def test_no_plan_is_made_on_old_files(hub: Hub, repo: Repository, monkeypatch: p
 )
 def test_wrong_usage(run: Run, words: list[str]) -> None:
     assert run(*words)[0] == 2
+
+
+def template_file(**more: bytes) -> dict[str, bytes]:
+    return {"chat_template.jinja": fixture("branches").encode(), "config.json": b"{}", **more}
+
+
+def test_a_pull_request_to_another_branch_is_left_alone(hub: Hub, repo: Repository) -> None:
+    first = templatefix.push(NAME, dry_run=False)
+    repo.commit({"config.json": b'{"a": 1}'}, "Dev", ref="refs/heads/dev", parent=repo.resolve("main"))
+    other = templatefix.push(NAME, revision="dev", dry_run=False)
+    assert (other.plan.action, other.revision, repo.pulls[1].base) == ("open", "refs/pr/2", "dev")
+    assert repo.resolve("refs/pr/1") == first.sha
+
+
+def test_a_pull_request_that_conflicts_gets_a_successor(hub: Hub, repo: Repository, run: Run) -> None:
+    templatefix.push(NAME, dry_run=False)
+    config = json.loads(repo.read("main", "tokenizer_config.json"))
+    config["chat_template"] += "\n"
+    repo.commit({"tokenizer_config.json": json.dumps(config, indent=2).encode()}, "Change the line")
+    code, _, err = run("push", NAME, "--yes")
+    assert code == 0 and "your pull request 1 conflicts with main by now: close it" in err
+    assert [pull.num for pull in repo.pulls] == [1, 2]
+    assert "in place of #1" in repo.pulls[1].description
+    assert len(changed(repo, "refs/pr/2")) == 2
+    assert templatefix.push(NAME).plan.action == "nothing"
+    repo.pulls[0].status = "closed"
+    HfApi(endpoint=hub.url).merge_pull_request(NAME, 2)
+    assert api.verify(NAME).outcome == "holds"
+
+
+def test_an_update_keeps_what_else_has_moved(hub: Hub, repo: Repository) -> None:
+    """The branch has gone on elsewhere: the pull request still merges, and takes nothing back."""
+    templatefix.push(NAME, dry_run=False)
+    repo.commit({"README.md": b"# moved\n"}, "Elsewhere")
+    assert templatefix.push(NAME, dry_run=False).plan.action == "nothing"
+    HfApi(endpoint=hub.url).merge_pull_request(NAME, 1)
+    assert repo.read("main", "README.md") == b"# moved\n"
+    assert api.verify(NAME).outcome == "holds"
+
+
+def test_only_a_branch_is_pushed_to(hub: Hub, repo: Repository, run: Run) -> None:
+    sha = str(repo.resolve("main"))
+    repo.git("tag", "v1", "main")
+    code, _, err = run("push", f"{NAME}@{sha}")
+    assert code == 0 and "a commit cannot be pushed to: name a branch" in err and "--yes would" not in err
+    code, _, err = run("push", f"{NAME}@{sha}", "--yes")
+    assert code == 2 and "name a branch" in err
+    code, _, err = run("push", f"{NAME}@v1", "--yes")
+    assert code == 3 and "no branch 'v1'" in err and "a tag or a commit cannot be pushed to" in err
+    templatefix.push(NAME, dry_run=False)
+    code, _, err = run("push", f"{NAME}@refs/pr/1")
+    assert code == 2 and "--direct" in err
+    assert templatefix.push(f"{NAME}@refs/pr/1", direct=True).plan.action == "nothing"
+    assert len(repo.pulls) == 1
+
+
+def test_texts_of_two_kinds_are_two_pull_requests(hub: Hub, repo: Repository) -> None:
+    plan = templatefix.push(NAME).plan
+    changing = replace(plan, evidence=tuple(replace(each, declared=True) for each in plan.evidence))
+    assert plan.title != changing.title
+
+
+def test_an_empty_repository_is_filled(hub: Hub, tmp_path: Path) -> None:
+    """A creation that was cut leaves one, and people make one on the web first."""
+    (tmp_path / "chat_template.jinja").write_text(fixture("branches"))
+    hub.faults = [Fault("POST /api/models/owner/new/commit", times=1)]
+    with pytest.raises(HubError, match="not known; the repository was created before"):
+        templatefix.push(tmp_path, to="owner/new", private=True, dry_run=False)
+    base = hub.repositories["owner/new"].resolve("main")
+    again = templatefix.push(tmp_path, to="owner/new", private=True, dry_run=False)
+    assert (again.plan.action, again.plan.parent, again.ok) == ("create", base, True)
+    hub.create("owner/web", {"README.md": b"# mine\n"})
+    with pytest.raises(UsageError, match="exists already"):
+        templatefix.push(tmp_path, to="owner/web", private=True)
+    assert templatefix.push(tmp_path, to="owner/web", dry_run=False).ok
+    assert hub.repositories["owner/web"].read("main", "README.md") == b"# mine\n"
+    with pytest.raises(UsageError, match="exists already"):
+        templatefix.push(tmp_path, to="owner/web", private=True)
+
+
+def test_a_new_repository_gets_variants_and_tells_no_paths(hub: Hub, run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "my-secret-project"
+    (folder / "additional_chat_templates").mkdir(parents=True)
+    for name in ("chat_template.jinja", "additional_chat_templates/rag.jinja"):
+        (folder / name).write_text(fixture("branches"))
+    for name in ("token.json", "hf_token.json", ".token.json"):
+        (folder / name).write_text('"hf_notforothers"')
+    code, out, err = run("push", folder, "--to", "owner/new")
+    assert code == 0 and "public" in err and "token.json" not in out
+    code, _, err = run("push", folder, "--to", "owner/new", "--yes")
+    assert code == 0 and "judged again: holds, holds" in err
+    made = hub.repositories["owner/new"]
+    assert {name for name in made.files("main") if "token" in name} == set()
+    assert "secret" not in made.git("log", "--format=%B", "main").decode()
+
+
+def test_a_pointer_is_not_taken_for_its_file(hub: Hub, tmp_path: Path) -> None:
+    (tmp_path / "chat_template.jinja").write_text(fixture("branches"))
+    (tmp_path / "tokenizer.json").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    with pytest.raises(SourceError, match="Git LFS pointer"):
+        templatefix.push(tmp_path, to="owner/new")
+
+
+def test_windows_line_ends_of_a_copy_stay_out(hub: Hub, tmp_path: Path) -> None:
+    repo = hub.create(NAME, template_file())
+    local = tmp_path / "patched.jinja"
+    local.write_bytes(api.fix(NAME).after.replace("\n", "\r\n").encode())
+    assert templatefix.push(local, to=NAME, dry_run=False).ok
+    assert b"\r" not in repo.read("refs/pr/1", "chat_template.jinja")
+
+
+def test_half_a_surrogate_stops_nothing_but_a_file_of_utf_8(hub: Hub, run: Run) -> None:
+    template = fixture("branches").replace("<|system|>", "<|system|>\ud83d")
+    repo = hub.create(NAME, {"tokenizer_config.json": json.dumps({"chat_template": template}).encode()})
+    code, _, err = run("push", NAME, "--training-file", "training.jinja", "--yes")
+    assert code == 3 and "half of a surrogate pair" in err
+    assert templatefix.push(NAME, dry_run=False).ok
+    [_, new] = changed(repo, "refs/pr/1")
+    assert "\\ud83d" in new and "generation" in new
+
+
+def test_a_training_file_that_is_there_is_replaced(hub: Hub) -> None:
+    repo = hub.create(NAME, template_file(**{"training.jinja": b"mine\n"}))
+    plan = templatefix.push(NAME, training_file="training.jinja", dry_run=False).plan
+    assert "-mine\n" in plan.diff() and "This replaces `training.jinja`" in repo.pulls[0].description

@@ -12,6 +12,7 @@ from huggingface_hub import constants
 import templatefix
 from templatefix import sources
 from templatefix.errors import HubError, SourceError
+from templatefix.sources.files import LIMIT
 from tests.conftest import fixture
 from tests.hub import Hub
 from tests.test_cli import Run
@@ -200,6 +201,13 @@ def test_a_broken_file_is_named_as_on_the_hub(hub: Hub) -> None:
     with pytest.raises(SourceError) as caught:
         templatefix.audit(NAME)
     assert caught.value.where.startswith(f"{NAME}@{str(sha)[:8]}/tokenizer_config.json:1")
+
+
+def test_what_is_too_large_is_not_even_downloaded(hub: Hub) -> None:
+    hub.create(NAME, files(**{"chat_template.jinja": b"x" * (LIMIT + 1)}))
+    with pytest.raises(SourceError, match="larger than 16 MiB"):
+        templatefix.audit(NAME)
+    assert len(asked(hub)) == 1
 
 
 def test_a_base_model_has_none(hub: Hub) -> None:
