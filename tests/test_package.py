@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from templatefix import __version__, registry, rules
+from templatefix.training import faults
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -36,6 +37,7 @@ def test_the_wheel_holds_the_patches_and_the_types(tmp_path: Path) -> None:
 
 def test_the_readme_shows_the_rules_as_they_are() -> None:
     assert rules.table() in README
+    assert faults.table() in README
 
 
 @pytest.mark.parametrize("command", re.findall(r"<!-- help: (\w*) -->", README))

@@ -7,18 +7,19 @@ from templatefix.cli.options import AsFormat, Format
 
 
 def command(form: AsFormat = Format.TEXT) -> Exit:
-    """List the rules of `audit`."""
+    """List the rules of `audit`, and what a preflight can find."""
     from templatefix import rules
+    from templatefix.training import faults
 
     if form is Format.JSON:
         from templatefix import schema
         from templatefix.report import json_
 
         keys = ("code", "name", "severity", "summary")
-        listed = [{key: str(getattr(rule, key)) for key in keys} for rule in rules.ALL]
+        listed = [{key: str(getattr(each, key)) for key in keys} for each in (*rules.ALL, *faults.ALL)]
         document = {"schema_version": schema.SCHEMA_VERSION, "kind": "rules", "rules": listed}
         print(json_.dump(document), end="")
     else:
-        for rule in rules.ALL:
-            print(f"{rule.code}  {rule.severity:<8} {rule.name:<33} {rule.summary}")
+        for each in (*rules.ALL, *faults.ALL):
+            print(f"{each.code}  {each.severity:<8} {each.name:<33} {each.summary}")
     return Exit.FINE
