@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from templatefix.cli.exits import Exit
 from templatefix.cli.options import AsFormat, Format
 
@@ -20,6 +22,7 @@ def command(form: AsFormat = Format.TEXT) -> Exit:
         document = {"schema_version": schema.SCHEMA_VERSION, "kind": "rules", "rules": listed}
         print(json_.dump(document), end="")
     else:
-        for each in (*rules.ALL, *faults.ALL):
+        shown: list[Any] = [*rules.ALL, *faults.ALL]
+        for each in shown:
             print(f"{each.code}  {each.severity:<8} {each.name:<33} {each.summary}")
     return Exit.FINE

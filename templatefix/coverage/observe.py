@@ -112,10 +112,13 @@ class Observer:
         loops = {
             id(each) for leaf in of_messages for each in self.places[leaf] if isinstance(each, nodes.For)
         }
+        loops |= {id(each) for each in self.source.tree.find_all(nodes.For) if _over_messages(each)}
+        ran, going = {leaf for leaf, _ in self.ran}, _going_through(self.source.tree)
         kinds = []
         for index, output in enumerate(self.leaves):
             above = self.places[id(output)]
-            if not any(id(each) in loops for each in above) or _silent(output):
+            apart = index not in ran and _calls(output) & going
+            if not (apart or any(id(each) in loops for each in above)) or _silent(output):
                 continue
             marked, owned = any(is_generation(each) for each in above), possible(output, above)
             if marked and (not owned or self._offered(output, above)):
@@ -214,3 +217,28 @@ def _silent(output: nodes.Output) -> bool:
         and only.node.name == "raise_exception"
     )
     return raises or (constant is not None and not constant.strip())
+
+
+def _over_messages(loop: nodes.For) -> bool:
+    """Whether a loop reads what its items say: it goes through messages, whether it ran or not."""
+    if not isinstance(loop.target, nodes.Name):
+        return False
+    reads: list[nodes.Getattr | nodes.Getitem] = [
+        *loop.find_all(nodes.Getattr),
+        *loop.find_all(nodes.Getitem),
+    ]
+    own = [each for each in reads if isinstance(each.node, nodes.Name) and each.node.name == loop.target.name]
+    keys = {
+        each.attr if isinstance(each, nodes.Getattr) else getattr(each.arg, "value", None) for each in own
+    }
+    return "content" in keys and any(True for _ in loop.find_all(nodes.Output))
+
+
+def _going_through(tree: nodes.Template) -> set[str]:
+    """The macros that go through messages."""
+    macros = tree.find_all(nodes.Macro)
+    return {macro.name for macro in macros if any(_over_messages(each) for each in macro.find_all(nodes.For))}
+
+
+def _calls(output: nodes.Output) -> set[str]:
+    return {call.node.name for call in output.find_all(nodes.Call) if isinstance(call.node, nodes.Name)}

@@ -13,9 +13,10 @@ from templatefix.judge.exact import exact_span
 from templatefix.judge.notes import exposed, notes
 from templatefix.judge.spans import merged
 from templatefix.judge.tracker import tracked
+from templatefix.judge.varied import strange_headers, varied
 from templatefix.model import DEFAULT_POLICY, Check, Claim, Coverage, Policy, Rendered, Verdict
-from templatefix.oracle import Expectation, Oracle
-from templatefix.probes import PLACEHOLDERS, Probe, quoting, switches
+from templatefix.oracle import Expectation, Oracle, Owed
+from templatefix.probes import PLACEHOLDERS, Probe, quoting, switches, variations
 from templatefix.render import Renderer
 from templatefix.syntax import parse, same_without_markers
 
@@ -71,13 +72,14 @@ def judge(
     quoted = [oracle.expect(probe) for probe in _quoting(expectations)]
     expectations += [each for each in quoted if _whole(each)]
     expectations += [oracle.expect(probe) for probe in extra]
-    court = _Court(source, after, before, variables, policy, tokenizer, track)
+    court = _Court(source, after, before, variables, policy, tokenizer, track, oracle)
     checks: list[Check] = []
     for expectation in expectations:
         found = [*court.try_(expectation)]
         checks += found
         if hasty and any(check.outcome == "fails" and check.claim.of_mask for check in found):
             return Verdict(tuple(checks), policy)
+    checks += varied(variations(unmarked), before, after)
     checks += _two_turns(expectations, before)
     marked = parse(source)
     if observer is None or original is not None:
@@ -98,7 +100,9 @@ def _quoting(expectations: Sequence[Expectation]) -> list[Probe]:
     if two is None or two.text is None or not claims.is_owed(owed):
         return []
     own = two.text.find(two.probe.turns[1].texts[0]) + len(two.probe.turns[1].texts[0])
-    return [quoting(two.text[owed.header : min(owed.starts)], two.text[own : min(owed.ends)])]
+    header = two.text[owed.header : min(owed.starts)]
+    whole, alone = quoting(header, two.text[own : min(owed.ends)]), quoting(header, "")
+    return [whole, replace(alone, name=f"{alone.name}, the header alone")]
 
 
 def _whole(expectation: Expectation) -> bool:
@@ -118,6 +122,7 @@ class _Court:
     policy: Policy
     tokenizer: Any
     track: bool
+    oracle: Oracle
 
     def try_(self, expectation: Expectation) -> Iterator[Check]:
         """Judge every claim on one probe."""
@@ -165,6 +170,8 @@ class _Court:
         probe = expectation.probe
         yield from exact_span(expectation, rendered, spans, self.policy)
         yield claims.no_leak(expectation, rendered, spans)
+        if not any(isinstance(turn, Owed) and turn.holes for turn in expectation.turns):
+            yield from strange_headers(self.oracle, expectation, rendered, spans)
         yield from claims.stop_trained(expectation, rendered, spans)
         said = [(probe.messages[turn], probe.turns[turn].texts) for turn in probe.assistant]
         calls = [text for message, texts in said for text in claims.calls_of(message, texts)]

@@ -55,6 +55,8 @@ class Closings:
         closings, extras = {closing for _, closing in found}, {extra for extra, _ in found if extra}
         terminator = closings.pop() if len(closings) == 1 else ""
         extras = extras if terminator else set()
+        terminator, asked = _before_question(terminator, views)
+        extras |= {asked} if asked else set()
         found_leads = leads.learn(views, headers)
         calls = {text for view in views for text in _of_calls(view)}
         tails = [tail(view, turn) or "" for view in views for turn in view.probe.assistant]
@@ -83,8 +85,9 @@ class Closings:
 
     def bare(self, text: str) -> str:
         """Return a render that ends in an assistant turn without the extra text."""
-        extra = next((each for each in self.extras if text.endswith(f"{self.terminator}{each}")), "")
-        return text.removesuffix(extra)
+        text = text.rstrip()
+        extra = next((each for each in self.extras if text.endswith(f"{self.terminator}{each.rstrip()}")), "")
+        return text.removesuffix(extra.rstrip())
 
     def softened(self, text: str, ends: frozenset[int]) -> frozenset[int]:
         """Return `ends`, and those before a stop that the next message prints: it may be marked or not."""
@@ -144,6 +147,22 @@ class Closings:
         if self.common and rest.startswith(self.common):
             return gap[: len(gap) - len(rest)] + self.common
         return None
+
+
+def _before_question(terminator: str, views: Sequence[View]) -> tuple[str, str]:
+    """What closes turns, and what behind it only opens the next question: the token right before the first one too."""
+    first = {
+        bracketed(window)[-1]
+        for view in views
+        if view.probe.turns[0].role == "user"
+        for window in [*windows(view, "user")][:1]
+        if bracketed(window)
+    }
+    for token in sorted(first):
+        closing = terminator.rstrip().removesuffix(token)
+        if closing.strip() and closing != terminator.rstrip():
+            return closing.rstrip(), terminator[len(closing.rstrip()) :]
+    return terminator, ""
 
 
 def _longest_first(texts: set[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from templatefix.probes.given import given
 from templatefix.probes.matrix import MATRIX
 from templatefix.probes.messages import PLACEHOLDERS, Probe, Turn, quoting, switches
 from templatefix.probes.schema import Schema, of_results, read_schema
+from templatefix.probes.variations import Variation, variations
 
 __all__ = [
     "MATRIX",
@@ -12,6 +13,7 @@ __all__ = [
     "Probe",
     "Schema",
     "Turn",
+    "Variation",
     "asked_variables",
     "given",
     "of_results",
@@ -20,5 +22,6 @@ __all__ = [
     "read_schema",
     "switches",
     "values_for",
+    "variations",
     "with_key",
 ]

@@ -1,4 +1,4 @@
-"""How long a preflight takes beside the preparation of the trainer it looks at: `python -m tests.benchmarks.preflight`."""
+"""How long a preflight takes beside the preparation it looks at: `python -m tests.benchmarks.preflight`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def main() -> None:
     talks = datasets.Dataset.from_list(rows(arguments.rows))
     model = model_for(tokenizer)
     with TemporaryDirectory() as out:
-        settings = SFTConfig(str(Path(out)), assistant_only_loss=True, report_to="none", use_cpu=True, bf16=False)
+        settings = SFTConfig(
+            str(Path(out)), assistant_only_loss=True, report_to="none", use_cpu=True, bf16=False
+        )
         start = time.perf_counter()
         trainer = SFTTrainer(model=model, args=settings, train_dataset=talks, processing_class=tokenizer)
         prepared = time.perf_counter()

