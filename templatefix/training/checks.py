@@ -112,7 +112,7 @@ def _is_fragment(seen: Seen, document: Document) -> bool:
     if not seen.setup.settings.packing or isinstance(seen.reference, str) or not document.owed:
         return False
     trained = document.labels.supervised
-    return document.labels.ids[0] not in seen.reference.begins and any(trained) and not all(trained)
+    return document.labels.ids[0] not in seen.reference.learned.begins and any(trained) and not all(trained)
 
 
 def _first_trained(document: Document) -> Difference:
@@ -184,7 +184,9 @@ def _ends(seen: Seen) -> Iterator[TrainingFinding]:
         yield TrainingFinding(faults.TWO_STOPS, said, cure, twice[0], len(twice), text)
     stops = setup.settings.stops
     known = {*stops, getattr(tokenizer, "eos_token_id", None)}  # trainers give the model the tokenizer's own
-    unknown = seen.reference.stops - known if not isinstance(seen.reference, str) and stops else frozenset()
+    unknown = (
+        seen.reference.learned.stops - known if not isinstance(seen.reference, str) and stops else frozenset()
+    )
     if unknown:
         named = [
             ", ".join(repr(tokenizer.decode([each])) for each in ids) for ids in (sorted(unknown), stops)
@@ -211,7 +213,9 @@ def _ended_twice(seen: Seen) -> list[int]:
     for document in seen.evidence.documents:
         ids = document.labels.ids
         closed = [
-            at for at in range(max(0, len(ids) - 4), len(ids) - 1) if ids[at] in {*seen.reference.stops, eos}
+            at
+            for at in range(max(0, len(ids) - 4), len(ids) - 1)
+            if ids[at] in {*seen.reference.learned.stops, eos}
         ]
         if ids and ids[-1] == eos and closed and not has_conversation(seen.setup.row(document.row)):
             between = seen.setup.text_tokenizer.decode(ids[closed[-1] + 1 : -1])
