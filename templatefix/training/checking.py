@@ -110,7 +110,8 @@ def examine(setup: Setup, *, rows: int = ROWS, allow: Collection[str] = (), quie
         raise UsageError(
             f"there is no fault {unknown[0]!r} to allow", cure="`templatefix rules` lists them all."
         )
-    reference, scanned = Reference.of(setup), scan(setup)
+    reference = Reference.of(setup)
+    scanned = scan(setup, () if isinstance(reference, str) else reference.learned.leads)
     seen = Seen(setup, reference, scanned, look(setup, reference, scanned, rows))
     found = tuple(each for each in findings(seen) if each.fault.code not in allow)
     result = Preflight(found, checklist(seen))

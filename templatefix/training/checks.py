@@ -9,6 +9,7 @@ from templatefix.training import causes, faults
 from templatefix.training.comparing import Deviation, Difference
 from templatefix.training.evidence import Document, Evidence
 from templatefix.training.faults import Fault, TrainingFinding
+from templatefix.training.labels import IGNORED, Labels
 from templatefix.training.reference import Reference, conversation, has_conversation, rendered
 from templatefix.training.scan import Scan
 from templatefix.training.setup import Setup
@@ -56,6 +57,7 @@ def findings(seen: Seen) -> tuple[TrainingFinding, ...]:
     """
     found = [
         *_labels(seen),
+        *_others(seen),
         *_compared(seen),
         *_targets(seen),
         *_overwritten(seen),
@@ -96,6 +98,8 @@ def _labels(seen: Seen) -> Iterator[TrainingFinding]:
 def _own(seen: Seen, document: Document) -> list[Difference]:
     """The differences of a row without those that only follow from another one."""
     differences = [*document.differences]
+    if _misplaced(document.labels):
+        return []
     if all(document.labels.supervised):  # header and newline are trained by the same cause
         return differences[:1]
     if document.row in seen.evidence.overwritten:
@@ -105,6 +109,36 @@ def _own(seen: Seen, document: Document) -> list[Difference]:
         first = _first_trained(document)
         return [each for each in differences if each.start != first.start]
     return differences
+
+
+def _misplaced(labels: Labels) -> list[int]:
+    """Where a label is another token than the one that it stands at."""
+    return [
+        at
+        for at, (token, label) in enumerate(zip(labels.ids, labels.labels, strict=True))
+        if label not in (IGNORED, token)
+    ]
+
+
+def _others(seen: Seen) -> Iterator[TrainingFinding]:
+    """Labels that are other tokens than those that they stand at."""
+    found = [each for each in seen.evidence.documents if _misplaced(each.labels)]
+    if not found:
+        return
+    labels, at = found[0].labels, _misplaced(found[0].labels)[0]
+    said = f"the label of token {at}, {labels.ids[at]}, is {labels.labels[at]}"
+    if labels.labels[at : at + 3] == labels.ids[at + 1 : at + 4]:
+        said += ", the next token: models shift labels themselves, and these are shifted already"
+    rows = {each.row for each in found} if seen.scanned is None else seen.scanned.other.nonzero()[0]
+    cure = "labels = [token if trained else -100 for token, trained in zip(input_ids, mask)]"
+    yield TrainingFinding(
+        faults.OTHER_LABEL,
+        said,
+        cure,
+        found[0].row,
+        len(rows),
+        found[0].text(seen.setup.text_tokenizer, Difference(Deviation.OTHER_TEXT, at, at + 8)),
+    )
 
 
 def _is_fragment(seen: Seen, document: Document) -> bool:
