@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from datasets import Dataset
 from transformers import AutoTokenizer, DataCollatorForSeq2Seq
 
 import templatefix
-from templatefix.training import Preflight, preflight
+from templatefix.errors import UsageError
+from templatefix.training import Preflight, PreflightCallback, label_table, preflight, training_template
 from tests.conftest import package_folder
 
 Row = dict[str, Any]
@@ -140,3 +142,118 @@ def test_a_wrong_row_among_many_is_found(
 def test_the_last_answer_alone_may_be_meant(load: Callable[[str], Any]) -> None:
     tokenizer = load("qwen-2.5")
     assert codes(looked([encoded(tokenizer, talk(at), last_turn_only) for at in range(9)], tokenizer)) == []
+
+
+def test_an_answer_behind_a_tool_result_is_found(load: Callable[[str], Any]) -> None:
+    """In a template that prints no header there, and takes arguments as JSON alone."""
+    tokenizer = load("deepseek-v3.1")
+    call = {"type": "function", "function": {"name": "now", "arguments": '{"zone": "UTC"}'}}
+    messages = [
+        {"role": "user", "content": "What time is it?"},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "content": "12:04"},
+        {"role": "assistant", "content": "It is four past twelve."},
+    ]
+    assert codes(looked([encoded(tokenizer, messages)] * 3, tokenizer)) == []
+
+
+@pytest.mark.parametrize("labels", [None, [-100, 5]])
+@pytest.mark.parametrize("stored", [list, Dataset.from_list])
+def test_rows_without_a_label_for_each_token_are_named(
+    load: Callable[[str], Any], stored: Callable[[list[Row]], Any], labels: Any
+) -> None:
+    tokenizer = load("qwen-2.5")
+    rows = [encoded(tokenizer, talk(at)) for at in range(4)]
+    rows[2]["labels"] = labels
+    with pytest.raises(UsageError, match="row 2 has 52 `input_ids` and"):
+        looked(stored(rows), tokenizer)
+
+
+@pytest.mark.parametrize("stored", [list, Dataset.from_list])
+def test_a_row_without_tokens_has_no_target(load: Callable[[str], Any], stored: Any) -> None:
+    tokenizer = load("qwen-2.5")
+    rows = [encoded(tokenizer, talk(0)), {"input_ids": [], "labels": []}]
+    assert codes(looked(stored(rows), tokenizer)) == ["TRN005"]
+
+
+def test_padding_on_the_left_without_a_mask(load: Callable[[str], Any]) -> None:
+    tokenizer = load("qwen-2.5")
+
+    def collate(rows: list[Row]) -> dict[str, Any]:
+        [row] = rows
+        ids, labels = [0, 0, 0, *row["input_ids"]], [-100, -100, -100, *row["labels"]]
+        return {"input_ids": torch.tensor([ids]), "labels": torch.tensor([labels])}
+
+    assert codes(looked([encoded(tokenizer, talk(0))], tokenizer, collate)) == []
+
+
+@pytest.mark.parametrize("tokenizer", [None, "org/name"])
+def test_without_a_tokenizer(load: Callable[[str], Any], tokenizer: Any) -> None:
+    rows = [encoded(load("qwen-2.5"), talk(0))]
+    with pytest.raises(UsageError, match="no tokenizer"):
+        looked(rows, tokenizer, DataCollatorForSeq2Seq(load("qwen-2.5")))
+
+
+@pytest.mark.parametrize("error", [AssertionError("x"), AttributeError("x")])
+def test_a_collator_that_raises(load: Callable[[str], Any], error: Exception) -> None:
+    def collate(rows: list[Row]) -> None:
+        raise error
+
+    with pytest.raises(UsageError, match="collator raises on rows 0: x"):
+        looked([encoded(load("qwen-2.5"), talk(0))], load("qwen-2.5"), collate)
+
+
+@pytest.mark.parametrize("allow", ["TRN001", ["prompt-trained"], ["TRN001"]])
+def test_a_fault_is_allowed_by_code_and_name(load: Callable[[str], Any], allow: Any) -> None:
+    tokenizer = load("qwen-2.5")
+    assert codes(looked([encoded(tokenizer, talk(0), everything)], tokenizer, allow=allow)) == []
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        (torch.tensor([[[1]]]), torch.tensor([[[1]]])),
+        (torch.tensor([1.5]), torch.tensor([1])),
+        (torch.tensor(1), torch.tensor(1)),
+        ([1], None),
+        ([1, 2], [1]),
+    ],
+)
+def test_a_label_table_of_no_rows(load: Callable[[str], Any], pair: Any) -> None:
+    with pytest.raises(UsageError, match=r"`input_ids`|`labels`"):
+        label_table(pair, load("qwen-2.5"))
+
+
+@pytest.mark.parametrize(("start", "count", "lines"), [(-5, 2, 2), (0, -1, 0), (99, None, 0), (1, 1, 1)])
+def test_a_label_table_s_page(load: Callable[[str], Any], start: int, count: int | None, lines: int) -> None:
+    table = label_table(([1, 2, 3], [-100, 2, 3]), load("qwen-2.5"), start=start, count=count)
+    assert sum("input_id" in line for line in table.splitlines()) == lines
+
+
+@pytest.mark.parametrize("target", ["org/name", None, Path(".")])
+def test_only_tokenizers_can_be_ensured(target: Any) -> None:
+    with pytest.raises(UsageError, match="neither a tokenizer nor a processor"):
+        templatefix.ensure(target)
+    with pytest.raises(UsageError), training_template(target):
+        pass
+
+
+def test_a_callback_that_warns_does_not_stop_a_run_it_cannot_look_at(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    given: dict[str, Any] = {"train_dataloader": None}
+    PreflightCallback(warn=True).on_train_begin(None, None, None, **given)
+    assert "left out" in caplog.text
+    with pytest.raises(UsageError):
+        PreflightCallback().on_train_begin(None, None, None, **given)
+
+
+def test_the_whole_header_is_a_header(load: Callable[[str], Any]) -> None:
+    """Though the generation prompt goes on behind it, with the beginning of thoughts."""
+    tokenizer = load("deepseek-r1-distill-llama-8b")
+    opened = tokenizer.convert_tokens_to_ids("<｜Assistant｜>")
+
+    def change(ids: list[int], labels: list[int]) -> list[int]:
+        return [token if token == opened else label for token, label in zip(ids, labels, strict=True)]
+
+    assert codes(looked([encoded(tokenizer, talk(at), change) for at in range(3)], tokenizer)) == ["TRN002"]

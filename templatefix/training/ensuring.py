@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from templatefix import api
-from templatefix.errors import RefusedError
+from templatefix.errors import RefusedError, UsageError
 from templatefix.model import Outcome, Variant
 from templatefix.sources.objects import HasChatTemplate
 
@@ -32,6 +32,7 @@ def ensure(tokenizer: Tokenizer, *, variant: Variant = "same-text", allow: Colle
     Raises:
         RefusedError: No patch is proven; says why, and for which variant.
         SourceError: It has no chat template.
+        UsageError: It is neither a tokenizer nor a processor.
 
     Example:
 
@@ -40,6 +41,7 @@ def ensure(tokenizer: Tokenizer, *, variant: Variant = "same-text", allow: Colle
     trainer = SFTTrainer(..., processing_class=tokenizer, args=SFTConfig(assistant_only_loss=True))
     ```
     """
+    _expect(tokenizer)
     outcomes = api.fix_all(tokenizer, variant=variant, allow=allow)
     for outcome in outcomes:
         _require(outcome, tokenizer)
@@ -73,6 +75,7 @@ def training_template(
         trainer.train()
     ```
     """
+    _expect(tokenizer)
     holder: Any = tokenizer
     before, own = holder.chat_template, vars(holder).get("save_pretrained")
     ensure(tokenizer, variant=variant, allow=allow)
@@ -105,6 +108,14 @@ class _SavesInference:
             return save(*args, **kwargs)
         finally:
             self.tokenizer.chat_template = training
+
+
+def _expect(tokenizer: Any) -> None:
+    if not hasattr(tokenizer, "chat_template") or not hasattr(tokenizer, "apply_chat_template"):
+        raise UsageError(
+            f"a {type(tokenizer).__name__} is neither a tokenizer nor a processor",
+            cure="load it first: `AutoTokenizer.from_pretrained(…)`.",
+        )
 
 
 def _require(outcome: Outcome, tokenizer: Any) -> None:

@@ -25,8 +25,8 @@ def _talk(one: str, other: str) -> list[dict[str, Any]]:
     ]
 
 
-def _tool_talk(asked: str, result: str) -> list[dict[str, Any]]:
-    call = {"id": "call00001", "type": "function", "function": {"name": "now", "arguments": {"zone": "UTC"}}}
+def _tool_talk(asked: str, result: str, arguments: Any) -> list[dict[str, Any]]:
+    call = {"id": "call00001", "type": "function", "function": {"name": "now", "arguments": arguments}}
     return [
         {"role": "user", "content": asked},
         {"role": "assistant", "content": "", "tool_calls": [call]},
@@ -38,7 +38,10 @@ def _tool_talk(asked: str, result: str) -> list[dict[str, Any]]:
 TALK = _talk("Hello?", "Once more.")
 _TALKS = (
     (TALK, _talk("Good day!", "What else, then")),
-    (_tool_talk("Hello?", "12"), _tool_talk("Good day!", "noon.")),
+    *(
+        (_tool_talk("Hello?", "12", each), _tool_talk("Good day!", "noon.", each))
+        for each in ({"zone": "UTC"}, '{"zone": "UTC"}')
+    ),
 )
 
 
