@@ -11,6 +11,7 @@ from templatefix import api
 from templatefix.errors import RefusedError, UsageError
 from templatefix.model import Outcome, Variant
 from templatefix.sources.objects import HasChatTemplate
+from templatefix.training.proving import proven, remember
 
 Tokenizer = TypeVar("Tokenizer", bound=HasChatTemplate)
 
@@ -42,7 +43,8 @@ def ensure(tokenizer: Tokenizer, *, variant: Variant = "same-text", allow: Colle
     ```
     """
     _expect(tokenizer)
-    outcomes = api.fix_all(tokenizer, variant=variant, allow=allow)
+    templates = [each for each in api.read(tokenizer) if each.effective]
+    outcomes = [proven(each, variant=variant, allow=allow) for each in templates]
     for outcome in outcomes:
         _require(outcome, tokenizer)
     if any(outcome.after != outcome.before for outcome in outcomes):
@@ -140,6 +142,7 @@ def _require(outcome: Outcome, tokenizer: Any) -> None:
             where=label,
             cure="`templatefix verify --tokenizer DIR` shows each claim.",
         )
+    remember(after, verdict)
 
 
 def _set(tokenizer: Any, sources: dict[str, str]) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from templatefix.errors import RenderError
-from templatefix.judge.encoding import belonging, encode
+from templatefix.judge.encoding import Tokens, belonging, encode
 from templatefix.judge.spans import merged
 from templatefix.probes import Probe, given
 from templatefix.render import Renderer
 
-Tokens = tuple[int, ...]
+Ids = tuple[int, ...]
 Spans = tuple[tuple[int, int], ...]
 
 
@@ -57,13 +58,13 @@ class Learned:
         begins (`frozenset[int]`): The tokens that conversations begin with.
     """
 
-    opener: Tokens
-    leads: tuple[Tokens, ...]
+    opener: Ids
+    leads: tuple[Ids, ...]
     stops: frozenset[int]
     closers: frozenset[int]
     begins: frozenset[int]
 
-    def lead(self, ids: Tokens, at: int) -> int:
+    def lead(self, ids: Ids, at: int) -> int:
         """Return how many tokens from a place on stand before an answer; 0 if it is no such place."""
         return next((len(each) for each in self.leads if ids[at : at + len(each)] == each), 0)
 
@@ -94,7 +95,7 @@ def learn(tokenizer: Any, renderer: Renderer) -> Learned:
     return Learned(opener, tuple(sorted(leads - {()}, key=len, reverse=True)), stops, stops | closers, begins)
 
 
-def _pairs(tokenizer: Any, renderer: Renderer) -> Iterator[tuple[tuple[Tokens, Spans], tuple[Tokens, Spans]]]:
+def _pairs(tokenizer: Any, renderer: Renderer) -> Iterator[tuple[tuple[Ids, Spans], tuple[Ids, Spans]]]:
     """Conversations that differ in what users and tools say, where the template takes them."""
     for one, other in _TALKS:
         try:
@@ -103,7 +104,7 @@ def _pairs(tokenizer: Any, renderer: Renderer) -> Iterator[tuple[tuple[Tokens, S
             continue
 
 
-def _ending(one: Tokens, other: Tokens) -> Tokens:
+def _ending(one: Ids, other: Ids) -> Ids:
     """The tokens that two rows end with in common."""
     size = 0
     while size < min(len(one), len(other)) and one[-size - 1] == other[-size - 1]:
@@ -135,10 +136,18 @@ def tokens_of(
     """
     rendered = renderer.render(probe.messages, **probe.arguments)
     tokens = encode(tokenizer, rendered.text)
+    begins = [start for start, _ in tokens.ranges]
     found = []
     for span in merged(rendered.spans):
-        mask, _ = belonging(tokens, rendered.text, [span])
-        places = [at for at, bit in enumerate(mask) if bit]
+        first, last = bisect_right(begins, span.start), bisect_left(begins, span.end)
+        while first and (tokens.ranges[first - 1][1] > span.start or _is_empty(tokens.ranges[first - 1])):
+            first -= 1
+        part = Tokens(tokens.ids[first:last], tokens.ranges[first:last], tokens.real[first:last])
+        places = [at for at, bit in enumerate(belonging(part, rendered.text, [span])[0], first) if bit]
         if places:
             found.append((places[0], places[-1] + 1))
     return tokens.ids, tuple(found)
+
+
+def _is_empty(characters: tuple[int, int]) -> bool:
+    return characters[0] == characters[1]

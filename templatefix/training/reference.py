@@ -16,6 +16,7 @@ from templatefix.render import Renderer
 from templatefix.syntax import parse
 from templatefix.training.labels import IGNORED, Labels
 from templatefix.training.learning import TALK, Learned, learn, tokens_of
+from templatefix.training.proving import proven
 from templatefix.training.setup import Setup
 
 
@@ -66,9 +67,9 @@ class Reference:
             return error.what
         saved = api.main(templates)
         used = setup.template if isinstance(setup.template, str) else saved.source
-        outcome = api.fix_template(replace(saved, source=used))
+        outcome = proven(replace(saved, source=used))
         if outcome.refusal is not None and saved.source != used:  # TRL's own; the one it stands for may do
-            outcome = api.fix_template(saved)
+            outcome = proven(saved)
         if outcome.refusal is not None:
             return f"the markers of the chat template are not proven: {outcome.reason}"
         renderer = Renderer(outcome.after, api.template_variables(saved, setup.tokenizer))
