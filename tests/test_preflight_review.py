@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset
-from transformers import AutoTokenizer, DataCollatorForSeq2Seq
+from transformers import AutoTokenizer, DataCollatorForSeq2Seq, Qwen2Config, Qwen2ForCausalLM
+from trl import SFTConfig, SFTTrainer
 
 import templatefix
 from templatefix.errors import UsageError
@@ -257,3 +258,32 @@ def test_the_whole_header_is_a_header(load: Callable[[str], Any]) -> None:
         return [token if token == opened else label for token, label in zip(ids, labels, strict=True)]
 
     assert codes(looked([encoded(tokenizer, talk(at), change) for at in range(3)], tokenizer)) == ["TRN002"]
+
+
+@pytest.mark.parametrize("strategy", ["wrapped", "bfd_split"])
+def test_a_pack_that_begins_with_an_answer_lacks_its_question(
+    load: Callable[[str], Any], strategy: str, tmp_path: Path
+) -> None:
+    """Also where the cut is right before the header, whose first token begins conversations too."""
+    tokenizer = load("qwen-2.5")
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = Qwen2Config(vocab_size=len(tokenizer), num_key_value_heads=2, **sizes)
+    settings = SFTConfig(
+        output_dir=str(tmp_path),
+        assistant_only_loss=True,
+        packing=True,
+        packing_strategy=strategy,
+        max_length=39,
+        report_to="none",
+        use_cpu=True,
+        bf16=False,
+    )
+    trainer = SFTTrainer(
+        model=Qwen2ForCausalLM(config),
+        args=settings,
+        train_dataset=Dataset.from_list([{"messages": talk(1)}] * 4),
+        processing_class=tokenizer,
+    )
+    found = preflight(trainer, quiet=True)
+    assert "TRN008" in codes(found)
+    assert "TRN001" not in codes(found)

@@ -100,14 +100,14 @@ def _own(seen: Seen, document: Document) -> list[Difference]:
     differences = [*document.differences]
     if _misplaced(document.labels):
         return []
+    if _is_fragment(seen, document):
+        first = _first_trained(document)
+        return [each for each in differences if each.start != first.start]
     if all(document.labels.supervised):  # header and newline are trained by the same cause
         return differences[:1]
     if document.row in seen.evidence.overwritten:
         follow = (Deviation.HEADER_TRAINED, Deviation.AFTER_TRAINED)
         return [each for each in differences if each.kind not in follow]
-    if _is_fragment(seen, document):
-        first = _first_trained(document)
-        return [each for each in differences if each.start != first.start]
     return differences
 
 
@@ -145,8 +145,10 @@ def _is_fragment(seen: Seen, document: Document) -> bool:
     """Whether packing has cut off the beginning of a conversation of which something is trained."""
     if not seen.setup.settings.packing or isinstance(seen.reference, str) or not document.owed:
         return False
-    trained = document.labels.supervised
-    return document.labels.ids[0] not in seen.reference.learned.begins and any(trained) and not all(trained)
+    ids, trained, learned = document.labels.ids, document.labels.supervised, seen.reference.learned
+    settings = seen.setup.settings
+    masked = settings.assistant_only or settings.completion_only or not all(trained)
+    return any(trained) and masked and (ids[0] not in learned.begins or learned.lead(ids, 0) > 0)
 
 
 def _first_trained(document: Document) -> Difference:

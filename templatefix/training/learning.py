@@ -65,8 +65,12 @@ class Learned:
     begins: frozenset[int]
 
     def lead(self, ids: Ids, at: int) -> int:
-        """Return how many tokens from a place on stand before an answer; 0 if it is no such place."""
-        return next((len(each) for each in self.leads if ids[at : at + len(each)] == each), 0)
+        """Return how many tokens from a place on stand before an answer; 0 if it is no such place.
+
+        Where a row begins nothing closes the turn before.
+        """
+        leads = self.leads if at else (*self.leads, self.opener)
+        return next((len(each) for each in leads if ids[at : at + len(each)] == each), 0)
 
 
 def learn(tokenizer: Any, renderer: Renderer) -> Learned:
