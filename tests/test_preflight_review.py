@@ -287,3 +287,36 @@ def test_a_pack_that_begins_with_an_answer_lacks_its_question(
     found = preflight(trainer, quiet=True)
     assert "TRN008" in codes(found)
     assert "TRN001" not in codes(found)
+
+
+def test_rows_with_tools_have_the_template_for_tools(load: Callable[[str], Any]) -> None:
+    """transformers takes `tool_use` for them, which may be wrong, or print another text, where `default` is right."""
+    tokenizer = load("qwen-2.5")
+    tool = {"type": "function", "function": {"name": "now", "description": "", "parameters": {}}}
+    right = tokenizer.chat_template
+    other = load("qwen-3").chat_template
+    bare = (
+        "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}"
+    )
+    wrong = "{% generation %}" + bare + "{% endgeneration %}"
+
+    def ids_alone(rows: list[Row]) -> Any:
+        return DataCollatorForSeq2Seq(tokenizer)(
+            [{name: row[name] for name in ("input_ids", "labels")} for row in rows]
+        )
+
+    def found(tool_use: str) -> list[str]:
+        tokenizer.chat_template = {"default": right, "tool_use": tool_use}
+        made = tokenizer.apply_chat_template(
+            talk(1), tools=[tool], return_dict=True, return_assistant_tokens_mask=True
+        )
+        labels = [
+            token if bit else -100
+            for token, bit in zip(made["input_ids"], made["assistant_masks"], strict=True)
+        ]
+        row = {"messages": talk(1), "tools": [tool], "input_ids": made["input_ids"], "labels": labels}
+        return codes(looked([row] * 2, tokenizer, ids_alone))
+
+    assert found(right) == []
+    assert found(other) == []
+    assert found(wrong)[:1] == ["TRN001"]

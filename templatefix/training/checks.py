@@ -104,7 +104,8 @@ def _own(seen: Seen, document: Document) -> list[Difference]:
         first = _first_trained(document)
         return [each for each in differences if each.start != first.start]
     if all(document.labels.supervised):  # header and newline are trained by the same cause
-        return differences[:1]
+        other = [each for each in differences if each.kind is Deviation.OTHER_TEXT]
+        return [*other, *[each for each in differences if each not in other][:1]]
     if document.row in seen.evidence.overwritten:
         follow = (Deviation.HEADER_TRAINED, Deviation.AFTER_TRAINED)
         return [each for each in differences if each.kind not in follow]

@@ -48,12 +48,15 @@ class Reference:
         tokenizer (`PreTrainedTokenizerBase`): The tokenizer.
         renderer ([`Renderer`]): The proven template.
         learned ([`Learned`]): The tokens that stand round answers.
+        with_tools ([`Renderer`] or `str`, *optional*): The proven template for rows with tools, or why there is none,
+            where it is another one.
     """
 
     outcome: Outcome
     tokenizer: Any
     renderer: Renderer
     learned: Learned
+    with_tools: Renderer | str | None = None
 
     @classmethod
     def of(cls, setup: Setup) -> Reference | str:
@@ -75,9 +78,14 @@ class Reference:
         renderer = Renderer(outcome.after, api.template_variables(saved, setup.tokenizer))
         with kept(tokenizer):
             try:
-                return cls(outcome, tokenizer, renderer, learn(tokenizer, renderer))
+                learned = learn(tokenizer, renderer)
             except RenderError as error:
                 return f"the chat template or the tokenizer is of no use here: {error.what}"
+        named = {
+            each.name: each for each in templates if each.effective and not isinstance(setup.template, str)
+        }
+        other = _with_tools(named["tool_use"], setup.tokenizer) if "tool_use" in named else None
+        return cls(outcome, tokenizer, renderer, learned, other)
 
     def owed(self, row: Mapping[str, Any]) -> Owed | str:
         """Return what a row with messages owes, or why it cannot be told.
@@ -90,12 +98,15 @@ class Reference:
             tools = row.get("tools")
             tools = json.loads(tools) if isinstance(tools, str) else tools
             probe = given(messages, tools or None, dict(row.get("chat_template_kwargs") or {}))
+            renderer = self.with_tools if tools and self.with_tools is not None else self.renderer
+            if isinstance(renderer, str):
+                return renderer
             with kept(self.tokenizer):
-                ids, spans = tokens_of(self.tokenizer, self.renderer, probe)
+                ids, spans = tokens_of(self.tokenizer, renderer, probe)
                 begin = 0
                 if prompt:
                     asked = {**probe.arguments, "add_generation_prompt": True}
-                    text = self.renderer.render(probe.messages[: len(prompt)], **asked).text
+                    text = renderer.render(probe.messages[: len(prompt)], **asked).text
                     begin = _common(encode(self.tokenizer, text).ids, ids)
         except (RenderError, ValueError, KeyError, TypeError) as error:
             return f"the row does not render: {error}"
@@ -126,6 +137,13 @@ class Reference:
             if tuple(ids[start - size : start]) in (opener[-size:], opener[:size]):
                 return range(start - size, start)
         return range(start, start)
+
+
+def _with_tools(template: Template, tokenizer: Any) -> Renderer | str:
+    outcome = proven(template)
+    if outcome.refusal is not None:
+        return f"the markers of the template {template.name!r} are not proven: {outcome.reason}"
+    return Renderer(outcome.after, api.template_variables(template, tokenizer))
 
 
 def labelled(template: Template, tokenizer: Any, probe: Probe | None = None) -> Labels:
