@@ -8,8 +8,9 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from templatefix.errors import UsageError
 from templatefix.training.checking import ROWS, Preflight, examine
-from templatefix.training.setup import read
+from templatefix.training.setup import Setup, read
 
 logger = logging.getLogger(__name__)
 
@@ -48,14 +49,23 @@ class PreflightCallback(TrainerCallback):  # type: ignore[misc]
 
         Raises:
             PreflightError: An error was found, and `warn` is not set.
+            UsageError: There is nothing to look at, and `warn` is not set.
         """
-        if self.trainer is not None:
-            setup = read(self.trainer)
-        else:
-            loader = given.get("train_dataloader")
-            setup = read(getattr(loader, "base_dataloader", loader), given.get("processing_class"), args)
-        self.result = examine(setup, rows=self.rows, allow=self.allow, quiet=True)
+        try:
+            setup = self._setup(args, given)
+            self.result = examine(setup, rows=self.rows, allow=self.allow, quiet=True)
+        except UsageError as error:
+            if not self.warn:
+                raise
+            logger.warning("the preflight is left out: %s", error)
+            return
         if self.result.findings and getattr(state, "is_world_process_zero", True):
             logger.warning("%s", self.result)
         if not self.warn:
             self.result.require()
+
+    def _setup(self, args: Any, given: dict[str, Any]) -> Setup:
+        if self.trainer is not None:
+            return read(self.trainer)
+        loader = given.get("train_dataloader")
+        return read(getattr(loader, "base_dataloader", loader), given.get("processing_class"), args)

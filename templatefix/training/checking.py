@@ -92,27 +92,31 @@ def preflight(
         target (`Trainer` or `DataLoader`): TRL's `SFTTrainer`, a trainer of transformers, or a loader of batches.
         tokenizer (`PreTrainedTokenizerBase`, *optional*): The tokenizer; the trainer's own if `None`.
         rows (`int`): How many rows to compare.
-        allow (`Collection[str]`): Codes that are meant, such as `TRN002`; they are not reported.
+        allow (`Collection[str]`): Codes or names that are meant, such as `TRN002`; they are not reported.
         quiet (`bool`): Print nothing.
 
     Returns:
         [`Preflight`]: `.findings`, `.ok`, `.checklist`; `.require()` raises if an error is among them.
 
     Raises:
-        UsageError: It is no trainer, has no rows or no labels, or `allow` names something else.
+        UsageError: It is no trainer, has no rows, labels or tokenizer, or `allow` names something else.
     """
     return examine(read(target, tokenizer), rows=rows, allow=allow, quiet=quiet)
 
 
 def examine(setup: Setup, *, rows: int = ROWS, allow: Collection[str] = (), quiet: bool = False) -> Preflight:
     """Look at a training run; see [`preflight`]."""
-    if unknown := sorted(set(allow) - {each.code for each in faults.ALL}):
+    named = {each: faults.find(each) for each in ([allow] if isinstance(allow, str) else allow)}
+    if unknown := sorted(name for name, fault in named.items() if fault is None):
         raise UsageError(
             f"there is no fault {unknown[0]!r} to allow", cure="`templatefix rules` lists them all."
         )
-    reference, scanned = Reference.of(setup), scan(setup)
+    if not hasattr(setup.text_tokenizer, "decode"):
+        raise UsageError("there is no tokenizer to decode the rows with", cure="pass `tokenizer=`.")
+    reference = Reference.of(setup)
+    scanned = scan(setup, () if isinstance(reference, str) else reference.learned.leads)
     seen = Seen(setup, reference, scanned, look(setup, reference, scanned, rows))
-    found = tuple(each for each in findings(seen) if each.fault.code not in allow)
+    found = tuple(each for each in findings(seen) if each.fault not in named.values())
     result = Preflight(found, checklist(seen))
     if not quiet:
         print(result, file=sys.stderr)

@@ -9,6 +9,7 @@ from templatefix.training import causes, faults
 from templatefix.training.comparing import Deviation, Difference
 from templatefix.training.evidence import Document, Evidence
 from templatefix.training.faults import Fault, TrainingFinding
+from templatefix.training.labels import IGNORED, Labels
 from templatefix.training.reference import Reference, conversation, has_conversation, rendered
 from templatefix.training.scan import Scan
 from templatefix.training.setup import Setup
@@ -56,6 +57,7 @@ def findings(seen: Seen) -> tuple[TrainingFinding, ...]:
     """
     found = [
         *_labels(seen),
+        *_others(seen),
         *_compared(seen),
         *_targets(seen),
         *_overwritten(seen),
@@ -96,23 +98,58 @@ def _labels(seen: Seen) -> Iterator[TrainingFinding]:
 def _own(seen: Seen, document: Document) -> list[Difference]:
     """The differences of a row without those that only follow from another one."""
     differences = [*document.differences]
-    if all(document.labels.supervised):  # header and newline are trained by the same cause
-        return differences[:1]
-    if document.row in seen.evidence.overwritten:
-        follow = (Deviation.HEADER_TRAINED, Deviation.AFTER_TRAINED)
-        return [each for each in differences if each.kind not in follow]
+    if _misplaced(document.labels):
+        return []
     if _is_fragment(seen, document):
         first = _first_trained(document)
         return [each for each in differences if each.start != first.start]
+    if all(document.labels.supervised):  # header and newline are trained by the same cause
+        other = [each for each in differences if each.kind is Deviation.OTHER_TEXT]
+        return [*other, *[each for each in differences if each not in other][:1]]
+    if document.row in seen.evidence.overwritten:
+        follow = (Deviation.HEADER_TRAINED, Deviation.AFTER_TRAINED)
+        return [each for each in differences if each.kind not in follow]
     return differences
+
+
+def _misplaced(labels: Labels) -> list[int]:
+    """Where a label is another token than the one that it stands at."""
+    return [
+        at
+        for at, (token, label) in enumerate(zip(labels.ids, labels.labels, strict=True))
+        if label not in (IGNORED, token)
+    ]
+
+
+def _others(seen: Seen) -> Iterator[TrainingFinding]:
+    """Labels that are other tokens than those that they stand at."""
+    found = [each for each in seen.evidence.documents if _misplaced(each.labels)]
+    if not found:
+        return
+    labels, at = found[0].labels, _misplaced(found[0].labels)[0]
+    said = f"the label of token {at}, {labels.ids[at]}, is {labels.labels[at]}"
+    if labels.labels[at : at + 3] == labels.ids[at + 1 : at + 4]:
+        said += ", the next token: models shift labels themselves, and these are shifted already"
+    rows = {each.row for each in found} if seen.scanned is None else seen.scanned.other.nonzero()[0]
+    cure = "labels = [token if trained else -100 for token, trained in zip(input_ids, mask)]"
+    yield TrainingFinding(
+        faults.OTHER_LABEL,
+        said,
+        cure,
+        found[0].row,
+        len(rows),
+        found[0].text(seen.setup.text_tokenizer, Difference(Deviation.OTHER_TEXT, at, at + 8)),
+    )
 
 
 def _is_fragment(seen: Seen, document: Document) -> bool:
     """Whether packing has cut off the beginning of a conversation of which something is trained."""
     if not seen.setup.settings.packing or isinstance(seen.reference, str) or not document.owed:
         return False
-    trained = document.labels.supervised
-    return document.labels.ids[0] not in seen.reference.begins and any(trained) and not all(trained)
+    ids, trained, learned = document.labels.ids, document.labels.supervised, seen.reference.learned
+    settings = seen.setup.settings
+    masked = settings.assistant_only or settings.completion_only or not all(trained)
+    return any(trained) and masked and (ids[0] not in learned.begins or learned.lead(ids, 0) > 0)
 
 
 def _first_trained(document: Document) -> Difference:
@@ -184,7 +221,9 @@ def _ends(seen: Seen) -> Iterator[TrainingFinding]:
         yield TrainingFinding(faults.TWO_STOPS, said, cure, twice[0], len(twice), text)
     stops = setup.settings.stops
     known = {*stops, getattr(tokenizer, "eos_token_id", None)}  # trainers give the model the tokenizer's own
-    unknown = seen.reference.stops - known if not isinstance(seen.reference, str) and stops else frozenset()
+    unknown = (
+        seen.reference.learned.stops - known if not isinstance(seen.reference, str) and stops else frozenset()
+    )
     if unknown:
         named = [
             ", ".join(repr(tokenizer.decode([each])) for each in ids) for ids in (sorted(unknown), stops)
@@ -211,7 +250,9 @@ def _ended_twice(seen: Seen) -> list[int]:
     for document in seen.evidence.documents:
         ids = document.labels.ids
         closed = [
-            at for at in range(max(0, len(ids) - 4), len(ids) - 1) if ids[at] in {*seen.reference.stops, eos}
+            at
+            for at in range(max(0, len(ids) - 4), len(ids) - 1)
+            if ids[at] in {*seen.reference.learned.stops, eos}
         ]
         if ids and ids[-1] == eos and closed and not has_conversation(seen.setup.row(document.row)):
             between = seen.setup.text_tokenizer.decode(ids[closed[-1] + 1 : -1])

@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from templatefix import api
-from templatefix.errors import RefusedError
+from templatefix.errors import RefusedError, UsageError
 from templatefix.model import Outcome, Variant
 from templatefix.sources.objects import HasChatTemplate
+from templatefix.training.proving import proven, remember
 
 Tokenizer = TypeVar("Tokenizer", bound=HasChatTemplate)
 
@@ -32,6 +33,7 @@ def ensure(tokenizer: Tokenizer, *, variant: Variant = "same-text", allow: Colle
     Raises:
         RefusedError: No patch is proven; says why, and for which variant.
         SourceError: It has no chat template.
+        UsageError: It is neither a tokenizer nor a processor.
 
     Example:
 
@@ -40,7 +42,9 @@ def ensure(tokenizer: Tokenizer, *, variant: Variant = "same-text", allow: Colle
     trainer = SFTTrainer(..., processing_class=tokenizer, args=SFTConfig(assistant_only_loss=True))
     ```
     """
-    outcomes = api.fix_all(tokenizer, variant=variant, allow=allow)
+    _expect(tokenizer)
+    templates = [each for each in api.read(tokenizer) if each.effective]
+    outcomes = [proven(each, variant=variant, allow=allow) for each in templates]
     for outcome in outcomes:
         _require(outcome, tokenizer)
     if any(outcome.after != outcome.before for outcome in outcomes):
@@ -73,6 +77,7 @@ def training_template(
         trainer.train()
     ```
     """
+    _expect(tokenizer)
     holder: Any = tokenizer
     before, own = holder.chat_template, vars(holder).get("save_pretrained")
     ensure(tokenizer, variant=variant, allow=allow)
@@ -107,6 +112,14 @@ class _SavesInference:
             self.tokenizer.chat_template = training
 
 
+def _expect(tokenizer: Any) -> None:
+    if not hasattr(tokenizer, "chat_template") or not hasattr(tokenizer, "apply_chat_template"):
+        raise UsageError(
+            f"a {type(tokenizer).__name__} is neither a tokenizer nor a processor",
+            cure="load it first: `AutoTokenizer.from_pretrained(…)`.",
+        )
+
+
 def _require(outcome: Outcome, tokenizer: Any) -> None:
     """Check that the template is proven, on the tokens too."""
     label = outcome.template.label
@@ -129,6 +142,7 @@ def _require(outcome: Outcome, tokenizer: Any) -> None:
             where=label,
             cure="`templatefix verify --tokenizer DIR` shows each claim.",
         )
+    remember(after, verdict)
 
 
 def _set(tokenizer: Any, sources: dict[str, str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -83,6 +83,8 @@ def look(setup: Setup, reference: Reference | str, scanned: Scan | None, most: i
                 lost.append(at)
             trained = trained if any(differ) else stored
         documents += _documents(setup, reference, at, trained, bounds)
+    if not (setup.settings.assistant_only or any(map(_trains_several, documents))):
+        documents = [replace(each, differences=_told(each)) for each in documents]
     return Evidence(tuple(documents), tuple(overwritten), tuple(lost))
 
 
@@ -109,20 +111,28 @@ def _documents(
         if any(each.kind is Deviation.OTHER_TEXT for each in found):
             owed = reference.found(labels.ids)
             found += tuple(compare(labels, owed, decode))
-        yield Document(at, labels, owed, differences=_told(setup, owed, labels, found))
+        yield Document(at, labels, owed, differences=found)
 
 
-def _told(setup: Setup, owed: Owed, labels: Labels, found: tuple[Difference, ...]) -> tuple[Difference, ...]:
-    """The differences without those that may be meant: only if asked for need answers before the last be trained."""
-    chosen = not setup.settings.assistant_only and (not owed.whole or owed.begin == 0)
-    if chosen and labels.supervised.count(True) and not all(labels.supervised):
-        last = max((start for start, _ in owed.spans), default=0)
-        return tuple(
-            each
-            for each in found
-            if each.kind is not Deviation.TURN_UNTRAINED or each.start >= last - owed.begin
-        )
-    return found
+def _trains_several(document: Document) -> bool:
+    """Whether more than one of a conversation's answers is trained, and not simply everything."""
+    if document.owed is None or all(document.labels.supervised):
+        return False
+    untrained = sum(each.kind is Deviation.TURN_UNTRAINED for each in document.differences)
+    return len(document.owed.spans) - untrained > 1
+
+
+def _told(document: Document) -> tuple[Difference, ...]:
+    """The differences without answers before the last, which a run that trains no others may mean to leave out."""
+    owed, labels = document.owed, document.labels
+    if owed is None or owed.begin or not any(labels.supervised) or all(labels.supervised):
+        return document.differences
+    last = max((start for start, _ in owed.spans), default=0)
+    return tuple(
+        each
+        for each in document.differences
+        if each.kind is not Deviation.TURN_UNTRAINED or each.start >= last
+    )
 
 
 def _bounds(row: Any, length: int) -> list[int]:
@@ -142,7 +152,11 @@ def _places(setup: Setup, scanned: Scan | None, most: int) -> list[int]:
         longest = int(scanned.lengths.argmax())
         ended = ((scanned.lengths == scanned.lengths[longest]) & scanned.edges[:, 1]).nonzero()[0]
         places |= {*_first(scanned.empty), *_first(scanned.full), *_first(ended), longest}
-        places |= {*_first(scanned.edges[:, 0].nonzero()[0])}
+        places |= {
+            *_first(scanned.edges[:, 0].nonzero()[0]),
+            *_first(scanned.other.nonzero()[0]),
+            *scanned.odd,
+        }
     return sorted(places)
 
 

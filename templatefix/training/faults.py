@@ -220,6 +220,14 @@ REMOVED_COLLATOR = Fault(
     "edge. TRL removed it. In its place: `messages` with `assistant_only_loss=True`, or `prompt`/`completion` rows, "
     "which `templatefix convert` makes.",
 )
+OTHER_LABEL = Fault(
+    "TRN020",
+    "labels-of-other-tokens",
+    _ERROR,
+    "Labels are other tokens than those that they stand at.",
+    "Models of transformers shift labels themselves: the label of a token is its own id, and the loss compares it with "
+    "what is predicted one place before. Labels that were shifted by hand teach to leave a token out each time.",
+)
 
 ALL = tuple(value for value in globals().values() if isinstance(value, Fault))
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from numbers import Integral
 from typing import Any
+
+from templatefix.errors import UsageError
 
 IGNORED = -100
 """The label of a token that is left out of the loss; the model reads the token all the same."""
@@ -62,12 +65,14 @@ def of_pair(input_ids: Any, labels: Any, attention_mask: Any = None) -> list[Lab
         attention_mask (*optional*): Of the same shape; where it is 0 there is padding.
 
     Raises:
-        UsageError: The shapes differ.
+        UsageError: The shapes differ, or they are of something else.
     """
-    from templatefix.errors import UsageError
-
-    ids, marks = _lists(input_ids), _lists(labels)
-    real = _lists(attention_mask) if attention_mask is not None else [[1] * len(row) for row in ids]
+    ids, marks = _lists(input_ids, "input_ids"), _lists(labels, "labels")
+    real = (
+        _lists(attention_mask, "attention_mask")
+        if attention_mask is not None
+        else [[1] * len(row) for row in ids]
+    )
     if [*map(len, ids)] != [*map(len, marks)] or [*map(len, ids)] != [*map(len, real)]:
         raise UsageError(
             "`input_ids` and `labels` are not of the same shape", cure="pass both of one batch, as collated."
@@ -81,8 +86,23 @@ def of_pair(input_ids: Any, labels: Any, attention_mask: Any = None) -> list[Lab
     ]
 
 
-def _lists(values: Any) -> list[list[int]]:
-    values = values.tolist() if hasattr(values, "tolist") else list(values)
-    if values and not isinstance(values[0], Sequence) and not hasattr(values[0], "tolist"):
+def _lists(values: Any, name: str) -> list[list[int]]:
+    """Return one row, or rows, as lists of whole numbers; one row without tokens is a row too."""
+    values = _plain(values)
+    if isinstance(values, Sequence) and (not values or isinstance(values[0], Integral)):
         values = [values]
-    return [row.tolist() if hasattr(row, "tolist") else list(row) for row in values]
+    rows: list[Any] = [_plain(row) for row in values] if isinstance(values, Sequence) else [None]
+    if not all(isinstance(row, Sequence) and _whole(row) for row in rows):
+        raise UsageError(
+            f"`{name}` is neither a row of whole numbers nor a batch of such rows",
+            cure="pass lists, arrays or tensors of shape `(length,)` or `(batch, length)`.",
+        )
+    return [[*row] for row in rows]
+
+
+def _plain(values: Any) -> Any:
+    return values.tolist() if hasattr(values, "tolist") else values
+
+
+def _whole(row: Sequence[Any]) -> bool:
+    return all(issubclass(each, Integral) for each in {*map(type, row)})

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from templatefix import api
 from templatefix.errors import RenderError, SourceError, SyntaxProblem
-from templatefix.judge.encoding import belonging, encode, kept, unwrapped
-from templatefix.judge.spans import merged
+from templatefix.judge.encoding import encode, kept, unwrapped
 from templatefix.model import Outcome, Template
 from templatefix.probes import Probe, given
 from templatefix.render import Renderer
 from templatefix.syntax import parse
 from templatefix.training.labels import IGNORED, Labels
+from templatefix.training.learning import TALK, Learned, learn, tokens_of
+from templatefix.training.proving import proven
 from templatefix.training.setup import Setup
-
-_TALK = [
-    {"role": "user", "content": "Hello?"},
-    {"role": "assistant", "content": "Yes."},
-    {"role": "user", "content": "Once more."},
-    {"role": "assistant", "content": "Yes."},
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +47,16 @@ class Reference:
         outcome ([`Outcome`]): What `fix` says of the template that labels are made with.
         tokenizer (`PreTrainedTokenizerBase`): The tokenizer.
         renderer ([`Renderer`]): The proven template.
-        opener (`tuple[int, ...]`): The tokens of a generation prompt.
-        stops (`frozenset[int]`): The tokens that close an answer.
-        begins (`frozenset[int]`): The tokens that conversations begin with.
+        learned ([`Learned`]): The tokens that stand round answers.
+        with_tools ([`Renderer`] or `str`, *optional*): The proven template for rows with tools, or why there is none,
+            where it is another one.
     """
 
     outcome: Outcome
     tokenizer: Any
     renderer: Renderer
-    opener: tuple[int, ...]
-    stops: frozenset[int]
-    begins: frozenset[int]
+    learned: Learned
+    with_tools: Renderer | str | None = None
 
     @classmethod
     def of(cls, setup: Setup) -> Reference | str:
@@ -77,17 +70,22 @@ class Reference:
             return error.what
         saved = api.main(templates)
         used = setup.template if isinstance(setup.template, str) else saved.source
-        outcome = api.fix_template(replace(saved, source=used))
+        outcome = proven(replace(saved, source=used))
         if outcome.refusal is not None and saved.source != used:  # TRL's own; the one it stands for may do
-            outcome = api.fix_template(saved)
+            outcome = proven(saved)
         if outcome.refusal is not None:
             return f"the markers of the chat template are not proven: {outcome.reason}"
         renderer = Renderer(outcome.after, api.template_variables(saved, setup.tokenizer))
         with kept(tokenizer):
             try:
-                return _learned(outcome, tokenizer, renderer)
+                learned = learn(tokenizer, renderer)
             except RenderError as error:
                 return f"the chat template or the tokenizer is of no use here: {error.what}"
+        named = {
+            each.name: each for each in templates if each.effective and not isinstance(setup.template, str)
+        }
+        other = _with_tools(named["tool_use"], setup.tokenizer) if "tool_use" in named else None
+        return cls(outcome, tokenizer, renderer, learned, other)
 
     def owed(self, row: Mapping[str, Any]) -> Owed | str:
         """Return what a row with messages owes, or why it cannot be told.
@@ -100,12 +98,15 @@ class Reference:
             tools = row.get("tools")
             tools = json.loads(tools) if isinstance(tools, str) else tools
             probe = given(messages, tools or None, dict(row.get("chat_template_kwargs") or {}))
+            renderer = self.with_tools if tools and self.with_tools is not None else self.renderer
+            if isinstance(renderer, str):
+                return renderer
             with kept(self.tokenizer):
-                ids, spans = tokens_of(self.tokenizer, self.renderer, probe)
+                ids, spans = tokens_of(self.tokenizer, renderer, probe)
                 begin = 0
                 if prompt:
                     asked = {**probe.arguments, "add_generation_prompt": True}
-                    text = self.renderer.render(probe.messages[: len(prompt)], **asked).text
+                    text = renderer.render(probe.messages[: len(prompt)], **asked).text
                     begin = _common(encode(self.tokenizer, text).ids, ids)
         except (RenderError, ValueError, KeyError, TypeError) as error:
             return f"the row does not render: {error}"
@@ -113,25 +114,36 @@ class Reference:
         return Owed(ids, spans, frozenset(headers), begin)
 
     def found(self, ids: Sequence[int]) -> Owed:
-        """Return what a row of token ids owes: between each generation prompt and the next token that closes turns."""
-        spans, headers, at, size = [], set(), 0, len(self.opener)
-        while size and at + size <= len(ids):
-            if tuple(ids[at : at + size]) != self.opener:
+        """Return what a row of token ids owes: from what stands before answers to the next token that closes turns."""
+        ids, spans, at = tuple(ids), [], 0
+        while at < len(ids):
+            size = self.learned.lead(ids, at)
+            if not size:
                 at += 1
                 continue
-            headers |= set(range(at, at + size))
             # Without its end the turn goes on behind the row.
-            end = next((end for end in range(at + size, len(ids)) if ids[end] in self.stops), len(ids)) + 1
-            spans.append((at + size, end))
-            at = end
-        return Owed(tuple(ids), tuple(spans), frozenset(headers), whole=False)
+            start, closers = at + size, self.learned.closers
+            end = next((end for end in range(start, len(ids)) if ids[end] in closers), len(ids)) + 1
+            spans.append((start, end))
+            # The token that closes a turn may also be the first of what stands before the next.
+            at = max(start, end - 1)
+        headers = {at for start, _ in spans for at in self._header(ids, start)}
+        return Owed(ids, tuple(spans), frozenset(headers), whole=False)
 
     def _header(self, ids: Sequence[int], start: int) -> range:
-        """The tokens before an answer that are those of the generation prompt."""
-        for size in range(min(len(self.opener), start), 0, -1):
-            if tuple(ids[start - size : start]) == self.opener[-size:]:
+        """The tokens before an answer that are those of the generation prompt: its end, or its beginning."""
+        opener = self.learned.opener
+        for size in range(min(len(opener), start), 0, -1):
+            if tuple(ids[start - size : start]) in (opener[-size:], opener[:size]):
                 return range(start - size, start)
         return range(start, start)
+
+
+def _with_tools(template: Template, tokenizer: Any) -> Renderer | str:
+    outcome = proven(template)
+    if outcome.refusal is not None:
+        return f"the markers of the template {template.name!r} are not proven: {outcome.reason}"
+    return Renderer(outcome.after, api.template_variables(template, tokenizer))
 
 
 def labelled(template: Template, tokenizer: Any, probe: Probe | None = None) -> Labels:
@@ -148,7 +160,7 @@ def labelled(template: Template, tokenizer: Any, probe: Probe | None = None) -> 
     renderer = Renderer(parse(template.source).text, api.template_variables(template, tokenizer))
     inner = unwrapped(tokenizer)
     with kept(inner):
-        ids, spans = tokens_of(inner, renderer, probe or given(_TALK))
+        ids, spans = tokens_of(inner, renderer, probe or given(TALK))
     within = {at for start, end in spans for at in range(start, end)}
     return Labels(ids, tuple(token if at in within else IGNORED for at, token in enumerate(ids)))
 
@@ -190,49 +202,6 @@ def _is_talk(value: Any) -> bool:
         and bool(value)
         and all(isinstance(each, Mapping) and "role" in each for each in value)
     )
-
-
-def _learned(outcome: Outcome, tokenizer: Any, renderer: Renderer) -> Reference:
-    ids, spans = tokens_of(tokenizer, renderer, given(_TALK))
-    plain, asked = (renderer.render(_TALK[:1], add_generation_prompt=each).text for each in (False, True))
-    gained = asked[len(plain) :] if asked.startswith(plain) else ""
-    opener = encode(tokenizer, gained).ids if gained else ()
-    stops = frozenset(ids[end - 1] for _, end in spans)
-    begins = frozenset({ids[0], *_begun(tokenizer, renderer)})
-    return Reference(outcome, tokenizer, renderer, opener, stops, begins)
-
-
-def _begun(tokenizer: Any, renderer: Renderer) -> Iterator[int]:
-    """The first token of a conversation with a system message, where the template takes one."""
-    try:
-        text = renderer.render([{"role": "system", "content": "Be kind."}, *_TALK]).text
-    except RenderError:
-        return
-    yield encode(tokenizer, text).ids[0]
-
-
-def tokens_of(
-    tokenizer: Any, renderer: Renderer, probe: Probe
-) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
-    """Return the token ids of a conversation, and where each marked span begins and ends in them.
-
-    Args:
-        tokenizer (`PreTrainedTokenizerBase`): A fast tokenizer.
-        renderer ([`Renderer`]): The template with markers.
-        probe (`Probe`): The conversation.
-
-    Raises:
-        RenderError: The template raises, or the tokenizer does not say which characters a token covers.
-    """
-    rendered = renderer.render(probe.messages, **probe.arguments)
-    tokens = encode(tokenizer, rendered.text)
-    found = []
-    for span in merged(rendered.spans):
-        mask, _ = belonging(tokens, rendered.text, [span])
-        places = [at for at, bit in enumerate(mask) if bit]
-        if places:
-            found.append((places[0], places[-1] + 1))
-    return tokens.ids, tuple(found)
 
 
 def _common(one: Sequence[int], other: Sequence[int]) -> int:

@@ -121,7 +121,15 @@ class Setup:
         rows = [self.row(at) for at in places]
         try:
             batch = self.collate([dict(row) if isinstance(row, Mapping) else row for row in rows])
-        except (ValueError, KeyError, TypeError, RuntimeError, IndexError) as error:
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            RuntimeError,
+            IndexError,
+            AttributeError,
+            AssertionError,
+        ) as error:
             first = (str(error) or type(error).__name__).splitlines()[0]
             raise UsageError(
                 f"the collator raises on rows {', '.join(map(str, places))}: {first}",
@@ -134,9 +142,11 @@ class Setup:
                 "over rows that have both.",
             )
         found = of_pair(batch["input_ids"], batch["labels"], batch.get("attention_mask"))
-        lengths = [
-            len(row["input_ids"]) if isinstance(row, Mapping) and "input_ids" in row else 0 for row in rows
+        tokens = [
+            row["input_ids"] if isinstance(row, Mapping) and row.get("input_ids") is not None else ()
+            for row in rows
         ]
+        lengths = [*map(len, tokens)]
         if len(found) == 1 and len(rows) > 1 and sum(lengths) == len(found[0].ids):
             return _split(found[0], lengths)  # padding-free: the whole batch is one row
         if len(found) != len(rows):
@@ -145,7 +155,7 @@ class Setup:
                 cure="show one row alone by `label_table((input_ids, labels), tokenizer)`.",
             )
         if batch.get("attention_mask") is None:
-            return [_cut(one, length) for one, length in zip(found, lengths, strict=True)]
+            return [_cut(one, row) for one, row in zip(found, tokens, strict=True)]
         return found
 
 
@@ -246,6 +256,10 @@ def _split(batch: Labels, lengths: Sequence[int]) -> list[Labels]:
     return found
 
 
-def _cut(row: Labels, length: int) -> Labels:
-    """Take padding off the right where the batch does not say where it is."""
-    return Labels(row.ids[:length], row.labels[:length]) if length else row
+def _cut(row: Labels, tokens: Sequence[int]) -> Labels:
+    """Take padding off where the batch does not say where it is: on the left if the row's tokens end there."""
+    length = len(tokens)
+    if not length:
+        return row
+    part = slice(-length, None) if row.ids[-length:] == tuple(map(int, tokens)) else slice(length)
+    return Labels(row.ids[part], row.labels[part])

@@ -84,8 +84,9 @@ def lines(labels: Labels, tokenizer: Any, start: int = 0, count: int | None = No
     """Yield the lines of a label table; see [`label_table`]."""
     total = len(labels.ids)
     yield counts(labels)
-    stop = total if count is None else min(total, start + count)
-    for at in range(max(0, start), stop):
+    start = min(max(0, start), total)
+    stop = total if count is None else min(total, start + max(0, count))
+    for at in range(start, stop):
         token, label = labels.ids[at], labels.labels[at]
         kind = "IGNORED" if label == IGNORED else "LOSS   "
         text = tokenizer.decode([token])
@@ -115,4 +116,6 @@ def _row(target: Any, tokenizer: Any, row: int) -> tuple[Labels, Any]:
 
 
 def _no_row(row: int, count: int) -> UsageError:
-    return UsageError(f"there is no row {row}", cure=f"name one of 0 to {count - 1}.")
+    return UsageError(
+        f"there is no row {row}", cure=f"name one of 0 to {count - 1}." if count else "pass a row of tokens."
+    )
