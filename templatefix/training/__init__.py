@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from templatefix.training.checking import Preflight, PreflightError, preflight
     from templatefix.training.conversion import to_prompt_completion
     from templatefix.training.ensuring import ensure, training_template
-    from templatefix.training.faults import TrainingFinding
     from templatefix.training.files import convert_file
+    from templatefix.training.findings import TrainingFinding
     from templatefix.training.labels import Labels
     from templatefix.training.routes import advice
     from templatefix.training.table import label_table, show, supervised
@@ -23,7 +23,7 @@ _HOMES = {
     "templatefix.training.checking": ("Preflight", "PreflightError", "preflight"),
     "templatefix.training.conversion": ("to_prompt_completion",),
     "templatefix.training.ensuring": ("ensure", "training_template"),
-    "templatefix.training.faults": ("TrainingFinding",),
+    "templatefix.training.findings": ("TrainingFinding",),
     "templatefix.training.files": ("convert_file",),
     "templatefix.training.labels": ("Labels",),
     "templatefix.training.routes": ("advice",),

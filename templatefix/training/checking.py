@@ -11,11 +11,12 @@ from templatefix.errors import TemplateFixError, UsageError
 from templatefix.model import Severity
 from templatefix.training import faults
 from templatefix.training.checklist import checklist
-from templatefix.training.checks import Seen, findings
+from templatefix.training.checks import findings
 from templatefix.training.evidence import look
-from templatefix.training.faults import TrainingFinding
+from templatefix.training.findings import TrainingFinding
 from templatefix.training.reference import Reference
 from templatefix.training.scan import scan
+from templatefix.training.seen import Seen
 from templatefix.training.setup import Setup, read
 
 ROWS = 64

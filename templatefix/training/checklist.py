@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from templatefix.training.checks import Seen
 from templatefix.training.labels import Labels
+from templatefix.training.seen import Seen
 
 _SHOWN = 300
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from templatefix.training import causes, faults
 from templatefix.training.comparing import Deviation, Difference
-from templatefix.training.evidence import Document, Evidence
-from templatefix.training.faults import Fault, TrainingFinding
+from templatefix.training.ends import of_ends
+from templatefix.training.evidence import Document
+from templatefix.training.findings import Fault, TrainingFinding
 from templatefix.training.labels import IGNORED, Labels
-from templatefix.training.reference import Reference, conversation, has_conversation, rendered
-from templatefix.training.scan import Scan
-from templatefix.training.setup import Setup
+from templatefix.training.seen import Seen
+from templatefix.training.unheeded import of_settings
 
 _FAULTS = {
     Deviation.PROMPT_TRAINED: faults.PROMPT_TRAINED,
@@ -39,16 +38,6 @@ _SAID = {
 _LONGER = "SFTConfig(max_length=..., ...)  # the longest row of answers that matter"
 
 
-@dataclass(frozen=True)
-class Seen:
-    """All that was seen of a training run."""
-
-    setup: Setup
-    reference: Reference | str
-    scanned: Scan | None
-    evidence: Evidence
-
-
 def findings(seen: Seen) -> tuple[TrainingFinding, ...]:
     """Return what is wrong with a training run, errors first.
 
@@ -61,8 +50,8 @@ def findings(seen: Seen) -> tuple[TrainingFinding, ...]:
         *_compared(seen),
         *_targets(seen),
         *_overwritten(seen),
-        *_ends(seen),
-        *_settings(seen),
+        *of_ends(seen),
+        *of_settings(seen),
     ]
     rank = ["error", "warning", "info"]
     return tuple(sorted(found, key=lambda each: (rank.index(each.fault.severity), each.fault.code)))
@@ -204,97 +193,3 @@ def _overwritten(seen: Seen) -> Iterator[TrainingFinding]:
         said += f"; it also masks {tokenizer.eos_token!r} as padding, the token with which answers end"
     why = causes.of_collator(setup)
     yield TrainingFinding(faults.OVERWRITTEN, said, why.cure, rows[0], len(rows))
-
-
-def _ends(seen: Seen) -> Iterator[TrainingFinding]:
-    """Tokens that stand twice at the ends of rows, and a stop that generation does not know."""
-    setup, tokenizer = seen.setup, seen.setup.text_tokenizer
-    if twice := _begun_twice(seen):
-        said = f"{len(twice)} rows begin with {tokenizer.bos_token!r} twice"
-        cure = "tokenizer(text, add_special_tokens=False)  # the text has one already"
-        yield TrainingFinding(faults.TWO_BOS, said, cure, twice[0], len(twice), tokenizer.bos_token * 2)
-    if twice := _ended_twice(seen):
-        document = next(each for each in seen.evidence.documents if each.row == twice[0])
-        said = "TRL has added an end of sequence to texts that close their last turn already"
-        cure = "text.rstrip()  # before it goes into the column; better, train on `messages`"
-        text = tokenizer.decode(document.labels.ids[-8:])
-        yield TrainingFinding(faults.TWO_STOPS, said, cure, twice[0], len(twice), text)
-    stops = setup.settings.stops
-    known = {*stops, getattr(tokenizer, "eos_token_id", None)}  # trainers give the model the tokenizer's own
-    unknown = (
-        seen.reference.learned.stops - known if not isinstance(seen.reference, str) and stops else frozenset()
-    )
-    if unknown:
-        named = [
-            ", ".join(repr(tokenizer.decode([each])) for each in ids) for ids in (sorted(unknown), stops)
-        ]
-        said = f"answers end in {named[0]}; generation stops at {named[1]} alone"
-        cure = f"model.generation_config.eos_token_id = {sorted({*stops, *unknown})}"
-        yield TrainingFinding(faults.NOT_STOPPED, said, cure)
-
-
-def _begun_twice(seen: Seen) -> list[int]:
-    bos = getattr(seen.setup.text_tokenizer, "bos_token_id", None)
-    if seen.scanned is None or bos is None:
-        return []
-    first, second = seen.scanned.ends[:, 0], seen.scanned.ends[:, 1]
-    return [int(at) for at in ((first == bos) & (second == bos)).nonzero()[0]]
-
-
-def _ended_twice(seen: Seen) -> list[int]:
-    """Rows that end in an end of sequence right behind another one, or behind the end of turn and a newline."""
-    eos = getattr(seen.setup.text_tokenizer, "eos_token_id", None)
-    if isinstance(seen.reference, str) or eos is None:
-        return []
-    found = []
-    for document in seen.evidence.documents:
-        ids = document.labels.ids
-        closed = [
-            at
-            for at in range(max(0, len(ids) - 4), len(ids) - 1)
-            if ids[at] in {*seen.reference.learned.stops, eos}
-        ]
-        if ids and ids[-1] == eos and closed and not has_conversation(seen.setup.row(document.row)):
-            between = seen.setup.text_tokenizer.decode(ids[closed[-1] + 1 : -1])
-            found += [document.row] if not between.strip() else []
-    return found
-
-
-def _settings(seen: Seen) -> Iterator[TrainingFinding]:
-    """Settings that do nothing, and a template that is not the one saved."""
-    setup, settings = seen.setup, seen.setup.settings
-    said = []
-    if settings.completion_asked and "completion" not in setup.columns:
-        said.append(
-            ("`completion_only_loss=True` masks nothing: the rows have no `completion`", causes.COMPLETION)
-        )
-    if settings.formatting and "messages" in setup.columns:
-        cure = "SFTTrainer(..., formatting_func=None)  # or dataset.map(..., remove_columns='messages') beforehand"
-        said.append(("`formatting_func` is called and its text never used: the rows have `messages`", cure))
-    if settings.text_field == "messages":
-        cure = "SFTConfig(assistant_only_loss=True, ...)  # this is what masks"
-        said.append(
-            ("`dataset_text_field='messages'` masks nothing; rows of `messages` are found without it", cure)
-        )
-    for text, cure in said:
-        yield TrainingFinding(faults.NO_EFFECT, text, cure)
-    if settings.collator == "DataCollatorForCompletionOnlyLM":
-        yield TrainingFinding(faults.REMOVED_COLLATOR, faults.REMOVED_COLLATOR.summary, causes.ASSISTANT_ONLY)
-    saved = getattr(setup.tokenizer, "chat_template", None)
-    if isinstance(saved, str) and isinstance(setup.template, str) and saved != setup.template:
-        yield from _saved(seen, saved)
-
-
-def _saved(seen: Seen, saved: str) -> Iterator[TrainingFinding]:
-    for document in seen.evidence.documents:
-        row = seen.setup.row(document.row)
-        if isinstance(row, Mapping) and has_conversation(row):
-            _, messages = conversation(row)
-            used = [
-                rendered(seen.setup.tokenizer, source, messages) for source in (seen.setup.template, saved)
-            ]
-            if used[0] != used[1]:
-                said = "labels are made with another template than the tokenizer is saved with, and the texts differ"
-                cure = "templatefix.ensure(tokenizer)  # one template for both"
-                yield TrainingFinding(faults.OTHER_SAVED, said, cure, document.row, 1, used[1][:200])
-                return

@@ -2,64 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 from templatefix.model import Severity
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A way in which training goes wrong without an error.
-
-    Args:
-        code (`str`): For example `TRN001`.
-        name (`str`): The pattern that is found.
-        severity ([`Severity`]): How much it hurts; errors stop a run.
-        summary (`str`): One line.
-        documentation (`str`): What it is, why training suffers, what to do.
-    """
-
-    code: str
-    name: str
-    severity: Severity
-    summary: str
-    documentation: str
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingFinding:
-    """A fault of a training run.
-
-    Args:
-        fault ([`Fault`]): What it is.
-        message (`str`): What was found, and by which setting it comes about.
-        cure (`str`): What to change, as code.
-        row (`int`, *optional*): The first stored row that shows it.
-        rows (`int`): How many of the rows that were looked at show it.
-        text (`str`): The text of that row that is labelled wrongly, decoded.
-    """
-
-    fault: Fault
-    message: str
-    cure: str
-    row: int | None = None
-    rows: int = 0
-    text: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        return {
-            "code": self.fault.code,
-            "fault": self.fault.name,
-            "severity": str(self.fault.severity),
-            "message": self.message,
-            "cure": self.cure,
-            "row": self.row,
-            "rows": self.rows,
-            "text": self.text,
-        }
-
+from templatefix.training.findings import Fault
 
 _ERROR, _WARNING, _INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 
@@ -78,10 +22,10 @@ PROMPT_TRAINED = Fault(
 HEADER_TRAINED = Fault(
     "TRN002",
     "header-trained",
-    _ERROR,
+    _WARNING,
     "The role header before an answer is in the labels.",
     "Inference prepends the header itself (`add_generation_prompt=True`); the model never has to write it. It costs "
-    "loss and teaches, after a stop, to go on with another turn. Some train it on purpose: allow `TRN002` then.",
+    "loss and teaches, after a stop, to go on with another turn. Some train it on purpose.",
 )
 STOP_UNTRAINED = Fault(
     "TRN003",

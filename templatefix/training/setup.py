@@ -10,42 +10,10 @@ from typing import Any
 
 from templatefix.errors import UsageError
 from templatefix.training.labels import Labels, of_pair
+from templatefix.training.settings import Settings, read_settings
 
 STREAMED = 256
 """Rows that are read of a stream, which has no length."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What was set of that which makes labels; defaults are those of a plain trainer.
-
-    Args:
-        trl (`bool`): Whether it is an `SFTTrainer`, which prepares rows and labels itself.
-        assistant_only (`bool`): `assistant_only_loss`.
-        completion_only (`bool`): `completion_only_loss`, as the trainer resolved it.
-        completion_asked (`bool`, *optional*): `completion_only_loss`, as it was set.
-        max_length (`int`, *optional*): Where rows are cut, in tokens.
-        truncation (`str`): `keep_start` or `keep_end`.
-        packing (`str`): The packing strategy; empty without packing.
-        text_field (`str`): `dataset_text_field`.
-        formatting (`bool`): Whether there is a `formatting_func`.
-        skipped (`bool`): `skip_prepare_dataset`.
-        stops (`tuple[int, ...]`): Ids at which the model's generation config, or its config, stops.
-        collator (`str`): The collator's class.
-    """
-
-    trl: bool = False
-    assistant_only: bool = False
-    completion_only: bool = False
-    completion_asked: bool | None = None
-    max_length: int | None = None
-    truncation: str = "keep_start"
-    packing: str = ""
-    text_field: str = "text"
-    formatting: bool = False
-    skipped: bool = False
-    stops: tuple[int, ...] = ()
-    collator: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +33,7 @@ class Setup:
     collate: Callable[[list[Any]], Any]
     tokenizer: Any = None
     template: Any = None
-    settings: Settings = Settings()
+    settings: Settings = field(default_factory=Settings)
     streamed: bool = False
     _kept: dict[int, Any] = field(default_factory=dict, repr=False)
 
@@ -173,7 +141,7 @@ def read(target: Any, tokenizer: Any = None, args: Any = None) -> Setup:
     if hasattr(target, "train_dataset") and hasattr(target, "data_collator"):
         return _of_trainer(target, tokenizer)
     if hasattr(target, "dataset") and hasattr(target, "collate_fn"):
-        settings = _settings(args, target.collate_fn, None)
+        settings = read_settings(args, target.collate_fn, None)
         rows, streamed = _rows(target.dataset)
         template = getattr(tokenizer, "chat_template", None)
         return Setup(rows, target.collate_fn, tokenizer, template, settings, streamed)
@@ -204,7 +172,12 @@ def _of_trainer(trainer: Any, tokenizer: Any) -> Setup:
     used = getattr(trainer, "chat_template", None) if trl else None
     template = used or getattr(tokenizer, "chat_template", None)
     return Setup(
-        rows, collate, tokenizer, template, _settings(trainer.args, trainer.data_collator, trainer), streamed
+        rows,
+        collate,
+        tokenizer,
+        template,
+        read_settings(trainer.args, trainer.data_collator, trainer),
+        streamed,
     )
 
 
@@ -218,34 +191,6 @@ def _rows(dataset: Any) -> tuple[Any, bool]:
             "the training data have no rows", cure="look at what filters or truncation left of them."
         )
     return rows, streamed
-
-
-def _settings(args: Any, collator: Any, trainer: Any) -> Settings:
-    """Read settings where they are; a plain trainer has none of TRL's."""
-    asked = getattr(args, "completion_only_loss", None)
-    packing = getattr(args, "packing_strategy", "bfd") if getattr(args, "packing", False) else ""
-    options = getattr(args, "dataset_kwargs", None) or {}
-    model = getattr(trainer, "model", None)
-    return Settings(
-        trl=hasattr(args, "assistant_only_loss"),
-        assistant_only=bool(getattr(args, "assistant_only_loss", False)),
-        completion_only=bool(getattr(trainer, "completion_only_loss", asked)),
-        completion_asked=asked,
-        max_length=getattr(args, "max_length", None),
-        truncation=getattr(args, "truncation_mode", "keep_start"),
-        packing=packing,
-        text_field=getattr(args, "dataset_text_field", "text"),
-        formatting=getattr(trainer, "_formatting_func", None) is not None,
-        skipped=bool(options.get("skip_prepare_dataset", False)),
-        stops=_stops(getattr(model, "generation_config", None)) or _stops(getattr(model, "config", None)),
-        collator=type(collator).__name__,
-    )
-
-
-def _stops(config: Any) -> tuple[int, ...]:
-    """Ids at which generation stops."""
-    found = getattr(config, "eos_token_id", None)
-    return (found,) if isinstance(found, int) else tuple(found or ())
 
 
 def _split(batch: Labels, lengths: Sequence[int]) -> list[Labels]:
