@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from templatefix.errors import UsageError
-from templatefix.training import Preflight, PreflightCallback, PreflightError, preflight
+from templatefix.training import Preflight, PreflightCallback, PreflightError, ensure, preflight, supervised
 from tests.training.conftest import Train, completions, ensured, load, model_for, rows
 
 Rows = Callable[[], list[dict[str, Any]]]
@@ -55,10 +55,29 @@ def test_sound_runs_are_silent(sft: Train, name: str, model: str) -> None:
     assert result.ok
 
 
-@pytest.mark.parametrize("model", ["deepseek-r1-distill-llama-8b", "deepseek-v3"])
+LLAMA = "deepseek-r1-distill-llama-8b"
+"""A tokenizer of Llama 3."""
+LLAMA_TURNS = (
+    "{{ bos_token }}{% for m in messages %}{{ '<|start_header_id|>' + m.role + '<|end_header_id|>\n\n' "
+    "+ m.content | trim + '<|eot_id|>' }}{% endfor %}{% if add_generation_prompt %}"
+    "{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
+)
+
+
+@pytest.mark.parametrize("model", ["qwq-32b", "deepseek-v3", "deepseek-v3.1", LLAMA])
 def test_templates_that_trl_refuses_train_once_ensured(sft: Train, model: str) -> None:
-    trainer = sft(ensured(model), rows(), assistant_only_loss=True)
+    tokenizer = load(model)
+    if model == LLAMA:
+        tokenizer.chat_template, tokenizer.eos_token = LLAMA_TURNS, "<|eot_id|>"
+    with pytest.raises(ValueError, match="not training-compatible"):
+        sft(tokenizer, rows(), assistant_only_loss=True)
+    trainer = sft(ensure(tokenizer), rows(), assistant_only_loss=True)
     assert preflight(trainer, quiet=True).ok
+    trained = supervised(trainer, row=0)
+    assert [text.removesuffix(tokenizer.eos_token) for text in trained] == [
+        "It is 1.",
+        "That makes 2, of course.",
+    ]
     assert 0 < trainer.train().training_loss < 100
 
 
