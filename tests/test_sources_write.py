@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
@@ -435,17 +436,19 @@ def test_nothing_is_written_into_a_cache_without_links(tmp_path: Path) -> None:
     assert content(tmp_path) == before
 
 
-def test_a_copy_of_files_that_may_only_be_read(tmp_path: Path) -> None:
-    """Root may write into them all the same, so another user tries it."""
-    put(tmp_path / "model", "chat_template.jinja", JINJA).chmod(0o444)
+def test_a_copy_of_files_that_may_only_be_read() -> None:
+    """Root may write into them all the same, so another user tries it, in a folder that is open to all."""
     code = (
         "import os, sys; from templatefix import sources; [one] = sources.read(sys.argv[1]); "
         "os.getuid() or os.seteuid(65534); sources.write_to(sys.argv[2], sys.argv[1], [(one, one.source + '!')])"
     )
-    (tmp_path / "out").mkdir()
-    for folder in (tmp_path, *tmp_path.parents[:2], tmp_path / "out"):
-        folder.chmod(0o777)
-    goal = tmp_path / "out" / "model"
-    subprocess.run([sys.executable, "-c", code, tmp_path / "model", goal], check=True)
-    assert (goal / "chat_template.jinja").read_text() == JINJA + "!"
-    assert (goal / "chat_template.jinja").stat().st_mode & 0o777 == 0o444
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        put(folder / "model", "chat_template.jinja", JINJA).chmod(0o444)
+        (folder / "out").mkdir()
+        for each in (folder, folder / "out"):
+            each.chmod(0o777)
+        goal = folder / "out" / "model"
+        subprocess.run([sys.executable, "-c", code, folder / "model", goal], check=True)
+        assert (goal / "chat_template.jinja").read_text() == JINJA + "!"
+        assert (goal / "chat_template.jinja").stat().st_mode & 0o777 == 0o444

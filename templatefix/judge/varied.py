@@ -80,7 +80,7 @@ def strange_headers(
     leads = {
         role: lead.strip()
         for role, lead in oracle.closings.leads.items()
-        if role in ("user", "system", "tool") and len(lead.strip()) > 2
+        if role in ("user", "system", "tool") and any(map(str.isalpha, lead))
     }
     said = [text for turn in expectation.probe.turns if turn.role == "assistant" for text in turn.texts]
     for span in spans:
