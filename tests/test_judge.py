@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from templatefix.fixing import fix
 from templatefix.judge import judge
 from templatefix.judge.claims import prompt_unmarked
-from templatefix.model import Claim, Rendered, Span, Verdict
+from templatefix.model import Claim, Rendered, Span, Template, Verdict
 from templatefix.probes import Probe, Turn
 from tests.conftest import fixture
 
@@ -227,3 +228,12 @@ def test_tools_are_offered_where_the_assistant_opens() -> None:
     offered = "    {%- if loop.first and tools %}{{- '<tools>' }}{%- endif %}\n"
     source = RIGHT.replace("    {%- if message.role", f"{offered}    {{%- if message.role")
     assert judge(source).outcome == "holds"
+
+
+def test_a_marked_prompt_fails_where_nothing_of_the_question_is_printed() -> None:
+    right = fix(Template.from_source(fixture("parts_only"))).after
+    marked = "{%- generation %}{{- '<assistant>' }}{%- endgeneration %}"
+    verdict = judge(right.replace("{{- '<assistant>' }}\n{%- endif %}", f"{marked}\n{{%- endif %}}"))
+    assert judge(right).outcome == "holds"
+    assert verdict.outcome == "fails" and verdict.blame is not None
+    assert verdict.blame.detail == "the generation prompt is marked"

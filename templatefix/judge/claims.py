@@ -79,11 +79,13 @@ def prompt_unmarked(probe: Probe, prompted: Rendered, unasked: str = "") -> Chec
             by the spans that are owed.
     """
     text, name = prompted.text, f"{probe.name}, prompted"
+    # Where nothing of the question is printed, only what the prompt adds is told apart.
+    nowhere = 0 if unasked else len(text)
     asked = max(
-        (text.rfind(each) + len(each) for each in probe.turns[-1].texts if each in text), default=None
+        (text.rfind(each) + len(each) for each in probe.turns[-1].texts if each in text), default=nowhere
     )
     own = [each for turn in probe.turns if turn.role == "assistant" for each in turn.texts]
-    behind = [span for span in prompted.spans if len(span) and asked is not None and span.end > asked]
+    behind = [span for span in prompted.spans if len(span) and span.end > asked]
     shared = len(commonprefix([text, unasked]))  # noqa: RUF071 - of characters
     leaks = [span for span in behind if span.end > shared and not any(each in span.of(text) for each in own)]
     if not leaks:
