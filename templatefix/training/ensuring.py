@@ -115,7 +115,7 @@ class _SavesInference:
 def _expect(tokenizer: Any) -> None:
     if not hasattr(tokenizer, "chat_template") or not hasattr(tokenizer, "apply_chat_template"):
         raise UsageError(
-            f"a {type(tokenizer).__name__} is neither a tokenizer nor a processor",
+            f"an object of type {type(tokenizer).__name__} is neither a tokenizer nor a processor",
             cure="load it first: `AutoTokenizer.from_pretrained(…)`.",
         )
 

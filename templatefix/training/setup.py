@@ -146,7 +146,7 @@ def read(target: Any, tokenizer: Any = None, args: Any = None) -> Setup:
         template = getattr(tokenizer, "chat_template", None)
         return Setup(rows, target.collate_fn, tokenizer, template, settings, streamed)
     raise UsageError(
-        f"a {type(target).__name__} is neither a trainer nor a data loader",
+        f"an object of type {type(target).__name__} is neither a trainer nor a data loader",
         cure="pass the trainer, or a torch DataLoader with `tokenizer=`.",
     )
 
