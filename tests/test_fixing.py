@@ -10,12 +10,12 @@ import pytest
 import templatefix
 from templatefix.fixing import fix
 from templatefix.model import Template
-from templatefix.syntax import is_generation, parse, walk
+from templatefix.syntax import is_marked, parse
 from tests.conftest import corpus
 
 
 def marked(source: str) -> bool:
-    return any(is_generation(node) for node, _ in walk(parse(source).tree))
+    return is_marked(parse(source).tree)
 
 
 TRL = {name: source for name, source in corpus().items() if name.startswith("trl/")}

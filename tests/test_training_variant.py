@@ -8,6 +8,7 @@ import pytest
 
 import templatefix
 from templatefix import registry
+from templatefix.errors import UsageError
 from templatefix.judge import judge_declared
 from templatefix.model import Change, Claim, Safety, Template, Verdict
 from templatefix.render import Renderer
@@ -101,3 +102,8 @@ def test_the_command_line_says_that_the_text_changes(
     assert "as declared: earlier answers keep their reasoning" in printed
     assert ended(["fix", "--format", "json", str(file)]) == 0
     assert '"safety": "safe"' in capsys.readouterr().out
+
+
+def test_a_variant_that_there_is_not() -> None:
+    with pytest.raises(UsageError, match="no variant 'nope'"):
+        templatefix.fix(Template.from_source("{{ messages }}"), variant="nope")  # type: ignore[arg-type]

@@ -13,16 +13,16 @@ def command(form: AsFormat = Format.TEXT) -> Exit:
     from templatefix import rules
     from templatefix.training import faults
 
+    shown: list[Any] = [*rules.ALL, *faults.ALL]
     if form is Format.JSON:
         from templatefix import schema
         from templatefix.report import json_
 
         keys = ("code", "name", "severity", "summary")
-        listed = [{key: str(getattr(each, key)) for key in keys} for each in (*rules.ALL, *faults.ALL)]
+        listed = [{key: str(getattr(each, key)) for key in keys} for each in shown]
         document = {"schema_version": schema.SCHEMA_VERSION, "kind": "rules", "rules": listed}
         print(json_.dump(document), end="")
     else:
-        shown: list[Any] = [*rules.ALL, *faults.ALL]
         for each in shown:
             print(f"{each.code}  {each.severity:<8} {each.name:<33} {each.summary}")
     return Exit.FINE

@@ -15,7 +15,7 @@ from templatefix.probes import Probe
 
 Talk = Annotated[
     str | None,
-    typer.Option(help="A JSON file of messages; a probe of two turns if there is none.", metavar="FILE"),
+    typer.Option(help="A JSON file of messages; two short turns if there is none.", metavar="FILE"),
 ]
 Tokenizer = Annotated[
     str | None,
@@ -61,7 +61,9 @@ def _marked(template: Template, quiet: bool) -> Template:
     """The template; where it has no markers, as `fix` patches it."""
     from dataclasses import replace
 
-    if "endgeneration" in template.source:
+    from templatefix.syntax import is_marked, parse
+
+    if is_marked(parse(template.source, where=template.label).tree):
         return template
     outcome = api.fix_template(template)
     if outcome.refusal is not None:

@@ -53,9 +53,8 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds 
     place, gap = view.located(full)[turn], view.gap(turn)
     end = len(bare) + shift
     called = "tool_calls" in view.probe.messages[turn]
-    if (
-        place and gap is not None and (called or end <= place[1])
-    ):  # where it is the last turn, nothing may close it
+    # Where it is the last turn, nothing may close it.
+    if place and gap is not None and (called or end <= place[1]):
         last = full[place[1] : max(end, place[1])]
         closing = closings.stopped(last, gap) if called else closings.between(*gap)
         if closing is None:

@@ -9,6 +9,7 @@ from templatefix.model import MARKED, Evidence, Plan, unified_diff
 from templatefix.report import conversation
 from templatefix.report.markdown import code, fenced, plain
 from templatefix.report.verdict import claims
+from templatefix.syntax import is_marked, parse
 
 _FENCE = "```"
 _MOST = 40_000
@@ -44,9 +45,8 @@ def _lines(plan: Plan) -> Iterator[str]:
         )
     else:
         names = ", ".join(code(file.name) for file in plan.files)
-        does = (
-            "corrects" if any("endgeneration" in each.template.source for each in plan.evidence) else "adds"
-        )
+        marked = any(is_marked(parse(each.template.source).tree) for each in plan.evidence)
+        does = "corrects" if marked else "adds"
         yield f"This {does} the markers in {names}; no other file or value is touched. {_text(plan)}"
     if plan.left:
         names = ", ".join(code(name) for name in plan.left)

@@ -1,7 +1,7 @@
 """Chat template source as a located Jinja tree. The only package that touches Jinja's internals."""
 
 from templatefix.syntax.located import Body, Source, parse, span_of
-from templatefix.syntax.nodes import branches, is_generation, walk
+from templatefix.syntax.nodes import branches, is_generation, is_marked, walk
 from templatefix.syntax.normal import same_trees, same_without_markers
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "Source",
     "branches",
     "is_generation",
+    "is_marked",
     "parse",
     "same_trees",
     "same_without_markers",

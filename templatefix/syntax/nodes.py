@@ -36,6 +36,11 @@ def is_generation(node: nodes.Node) -> bool:
     )
 
 
+def is_marked(tree: nodes.Template) -> bool:
+    """Whether a template holds a `{% generation %}` block."""
+    return any(is_generation(node) for node in tree.find_all(nodes.CallBlock))
+
+
 def walk(node: nodes.Node) -> Iterator[tuple[nodes.Node, tuple[nodes.Node, ...]]]:
     """Yield each node below `node` with its ancestors, outermost first."""
     stack: list[tuple[nodes.Node, tuple[nodes.Node, ...]]] = [(node, ())]

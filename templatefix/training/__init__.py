@@ -6,9 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from templatefix.errors import PreflightError
     from templatefix.model import Advice, Conversion
     from templatefix.training.callback import PreflightCallback
-    from templatefix.training.checking import Preflight, PreflightError, preflight
+    from templatefix.training.checking import Preflight, preflight
     from templatefix.training.conversion import to_prompt_completion
     from templatefix.training.ensuring import ensure, training_template
     from templatefix.training.files import convert_file
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from templatefix.training.table import label_table, show, supervised
 
 _HOMES = {
+    "templatefix.errors": ("PreflightError",),
     "templatefix.model": ("Advice", "Conversion"),
     "templatefix.training.callback": ("PreflightCallback",),
-    "templatefix.training.checking": ("Preflight", "PreflightError", "preflight"),
+    "templatefix.training.checking": ("Preflight", "preflight"),
     "templatefix.training.conversion": ("to_prompt_completion",),
     "templatefix.training.ensuring": ("ensure", "training_template"),
     "templatefix.training.findings": ("TrainingFinding",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from templatefix.syntax import is_marked, parse
 from templatefix.training.comparing import Deviation
 from templatefix.training.evidence import Document, Evidence
 from templatefix.training.reference import Reference
@@ -62,7 +63,7 @@ def of(
 
 def _by_markers(setup: Setup, reference: Reference | str) -> bool:
     """Whether wrong markers of the template can be what makes the labels."""
-    marked = isinstance(setup.template, str) and "endgeneration" in setup.template
+    marked = isinstance(setup.template, str) and is_marked(parse(setup.template).tree)
     correct = not isinstance(reference, str) and reference.outcome.after == setup.template
     return setup.settings.assistant_only and marked and not correct
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from templatefix.errors import TemplateFixError, UsageError
+from templatefix.errors import PreflightError, UsageError
 from templatefix.model import Severity
 from templatefix.training import faults
 from templatefix.training.checklist import checklist
@@ -21,10 +21,6 @@ from templatefix.training.setup import Setup, read
 
 ROWS = 64
 """How many rows are compared token by token unless told otherwise; all rows are counted."""
-
-
-class PreflightError(TemplateFixError):
-    """A training run would train on the wrong tokens."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from templatefix.training.labels import Labels
+from templatefix.training.comparing import offset
+from templatefix.training.evidence import Document
 from templatefix.training.seen import Seen
 
 _SHOWN = 300
@@ -19,21 +20,20 @@ def checklist(seen: Seen) -> tuple[str, ...]:
 
 def _answers(seen: Seen) -> str:
     documents = [each for each in seen.evidence.documents if each.owed]
-    turns = sum(len(each.owed.spans) for each in documents if each.owed)
-    trained = sum(
-        any(each.labels.supervised[start - _cut(each.labels, each.owed.ids) : end])
-        for each in documents
-        if each.owed
-        for start, end in each.owed.spans
-    )
+    answers = [each for document in documents for each in _trained(document)]
     mode = "every assistant turn" if seen.setup.settings.assistant_only else "what the labels hold"
     if seen.setup.settings.completion_only and "completion" in seen.setup.columns:
         mode = "the completion"
-    return f"1. trained: {mode}; {trained} of {turns} answers in {len(documents)} conversations"
+    return f"1. trained: {mode}; {sum(answers)} of {len(answers)} answers in {len(documents)} conversations"
 
 
-def _cut(labels: Labels, ids: tuple[int, ...]) -> int:
-    return 0 if ids[: len(labels.ids)] == labels.ids else max(0, len(ids) - len(labels.ids))
+def _trained(document: Document) -> list[bool]:
+    """Whether something of each answer of a conversation is trained."""
+    if document.owed is None:
+        return []
+    cut = offset(document.labels.ids, document.owed.ids) or 0
+    bits = document.labels.supervised
+    return [any(bits[max(0, start - cut) : max(0, end - cut)]) for start, end in document.owed.spans]
 
 
 def _markers(seen: Seen) -> str:

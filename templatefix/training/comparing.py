@@ -55,32 +55,31 @@ def compare(labels: Labels, owed: Owed, decode: Callable[[Sequence[int]], str]) 
         owed ([`Owed`]): What the whole row owes.
         decode (`Callable`): From ids to text.
     """
-    offset = _offset(labels.ids, owed.ids)
-    if offset is None:
+    cut = offset(labels.ids, owed.ids)
+    if cut is None:
         yield Difference(Deviation.OTHER_TEXT, 0, len(labels.ids))
         return
     count, trained = len(labels.ids), labels.supervised
     spans = [(max(start, owed.begin), end) for start, end in owed.spans if end > owed.begin]
-    spans = [(start - offset, end - offset) for start, end in spans]
+    spans = [(start - cut, end - cut) for start, end in spans]
     within = {at for start, end in spans for at in range(start, end)}
-    history = {at - offset for start, end in owed.spans for at in range(start, min(end, owed.begin))}
-    headers = {at - offset for at in owed.headers}
+    history = {at - cut for start, end in owed.spans for at in range(start, min(end, owed.begin))}
+    headers = {at - cut for at in owed.headers}
     for start, end in spans:
         yield from _of_span(start, end, trained, count)
     after = {at for _, end in spans for at in _blank(labels.ids, end, decode)} - headers
-    kinds = [
-        None
-        if not trained[at] or at in within
-        else Deviation.HEADER_TRAINED
-        if at in headers
-        else Deviation.HISTORY_TRAINED
-        if at in history
-        else Deviation.AFTER_TRAINED
-        if at in after
-        else Deviation.PROMPT_TRAINED
-        for at in range(count)
-    ]
-    for kind, group in groupby(range(count), key=lambda at: kinds[at]):
+
+    def kind_of(at: int) -> Deviation | None:
+        if not trained[at] or at in within:
+            return None
+        told = {
+            Deviation.HEADER_TRAINED: headers,
+            Deviation.HISTORY_TRAINED: history,
+            Deviation.AFTER_TRAINED: after,
+        }
+        return next((kind for kind, places in told.items() if at in places), Deviation.PROMPT_TRAINED)
+
+    for kind, group in groupby(range(count), key=kind_of):
         places = [*group]
         if kind is not None:
             yield Difference(kind, places[0], places[-1] + 1)
@@ -112,8 +111,13 @@ def _of_span(start: int, end: int, trained: Sequence[bool], count: int) -> Itera
         yield Difference(Deviation.PART_UNTRAINED, missing[0], missing[-1] + 1)
 
 
-def _offset(ids: Sequence[int], whole: Sequence[int]) -> int | None:
-    """How many tokens were cut off the beginning; `None` if it is another text."""
+def offset(ids: Sequence[int], whole: Sequence[int]) -> int | None:
+    """Return how many tokens were cut off the beginning of a row; `None` if it is another text.
+
+    Args:
+        ids (`Sequence[int]`): The row's tokens.
+        whole (`Sequence[int]`): All tokens of its conversation.
+    """
     ids, whole = tuple(ids), tuple(whole)
     behind = len(whole) - len(ids)
     if behind < 0:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from templatefix.training.comparing import Deviation, Difference, compare
-from templatefix.training.labels import Labels
+from templatefix.training.labels import IGNORED, Labels
 from templatefix.training.reference import Owed, Reference, has_conversation
 from templatefix.training.scan import Scan
 from templatefix.training.setup import Setup
@@ -79,7 +79,7 @@ def look(setup: Setup, reference: Reference | str, scanned: Scan | None, most: i
             differ = [one != other for index, (one, other) in enumerate(pairs) if index not in {*bounds[:-1]}]
             if any(differ):
                 overwritten.append(at)
-            if any(one != other and other == -100 for one, other in pairs[1:]):
+            if any(one != other and other == IGNORED for one, other in pairs[1:]):
                 lost.append(at)
             trained = trained if any(differ) else stored
         documents += _documents(setup, reference, at, trained, bounds)

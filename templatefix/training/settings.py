@@ -16,7 +16,6 @@ class Settings:
         completion_only (`bool`): `completion_only_loss`, as the trainer resolved it.
         completion_asked (`bool`, *optional*): `completion_only_loss`, as it was set.
         max_length (`int`, *optional*): Where rows are cut, in tokens.
-        truncation (`str`): `keep_start` or `keep_end`.
         packing (`str`): The packing strategy; empty without packing.
         text_field (`str`): `dataset_text_field`.
         formatting (`bool`): Whether there is a `formatting_func`.
@@ -30,7 +29,6 @@ class Settings:
     completion_only: bool = False
     completion_asked: bool | None = None
     max_length: int | None = None
-    truncation: str = "keep_start"
     packing: str = ""
     text_field: str = "text"
     formatting: bool = False
@@ -57,7 +55,6 @@ def read_settings(args: Any, collator: Any, trainer: Any) -> Settings:
         completion_only=bool(getattr(trainer, "completion_only_loss", asked)),
         completion_asked=asked,
         max_length=getattr(args, "max_length", None),
-        truncation=getattr(args, "truncation_mode", "keep_start"),
         packing=packing,
         text_field=getattr(args, "dataset_text_field", "text"),
         formatting=getattr(trainer, "_formatting_func", None) is not None,

@@ -163,11 +163,9 @@ def _of_trainer(trainer: Any, tokenizer: Any) -> Setup:
             cure="upgrade: `pip install 'trl>=1.16'`.",
         )
     tokenizer = tokenizer or getattr(trainer, "processing_class", None)
-    wrap = getattr(
-        trainer, "_get_collator_with_removed_columns", None
-    )  # what it drops, the model does not get
-    removes = bool(getattr(trainer.args, "remove_unused_columns", False)) and wrap is not None
-    collate = wrap(trainer.data_collator, "training") if wrap and removes else trainer.data_collator
+    collate, wrap = trainer.data_collator, getattr(trainer, "_get_collator_with_removed_columns", None)
+    if wrap is not None and getattr(trainer.args, "remove_unused_columns", False):
+        collate = wrap(collate, "training")  # what it drops, the model does not get
     rows, streamed = _rows(trainer.train_dataset)
     used = getattr(trainer, "chat_template", None) if trl else None
     template = used or getattr(tokenizer, "chat_template", None)

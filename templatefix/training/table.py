@@ -8,7 +8,7 @@ from typing import Any
 from templatefix.errors import UsageError
 from templatefix.report import conversation
 from templatefix.schema import SCHEMA_VERSION
-from templatefix.training.labels import IGNORED, Labels
+from templatefix.training.labels import IGNORED, Labels, of_pair
 
 LEGEND = f"{IGNORED} means ignored by the loss, not hidden from the model."
 
@@ -20,8 +20,7 @@ def label_table(
 
     Args:
         target (`Trainer`, `DataLoader` or a pair): Where the row is from: collated as in training, or
-            `(input_ids, labels)` of a batch or of one row,
-            with an `attention_mask` as a third if there is padding.
+            `(input_ids, labels)` of a batch or of one row, with an `attention_mask` as a third if there is padding.
         tokenizer (`PreTrainedTokenizerBase`, *optional*): Decodes the ids; the trainer's own if `None`.
         row (`int`): Which row of the data set, or of the batch.
         start (`int`): The first token to show.
@@ -96,8 +95,6 @@ def lines(labels: Labels, tokenizer: Any, start: int = 0, count: int | None = No
 
 
 def _row(target: Any, tokenizer: Any, row: int) -> tuple[Labels, Any]:
-    from templatefix.training.labels import of_pair
-
     if isinstance(target, tuple | list) and len(target) in (2, 3):
         rows = of_pair(*target)
     else:
@@ -105,7 +102,7 @@ def _row(target: Any, tokenizer: Any, row: int) -> tuple[Labels, Any]:
 
         setup = read(target, tokenizer)
         tokenizer = setup.tokenizer
-        if setup.count is not None and not -setup.count <= row < setup.count:
+        if not -setup.count <= row < setup.count:
             raise _no_row(row, setup.count)
         rows, row = [setup.collated([row])[0]], 0
     if tokenizer is None:

