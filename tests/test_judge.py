@@ -203,6 +203,18 @@ def test_a_template_that_closes_no_turn_is_noted() -> None:
     assert "does not teach the model to stop" in verdict.notes[0].text
 
 
+def test_an_answer_of_nothing_needs_no_header() -> None:
+    bare = "{%- if m.content %}{{- '<|assistant|>' }}{%- endif %}"
+    source = (
+        "{% for m in messages %}{% if m.role == 'assistant' %}"
+        + bare
+        + "{% generation %}{{ m.content or '' }}"
+        "{{ '<|end|>' if m.content else '' }}{% endgeneration %}{% else %}{{ '<|' + m.role + '|>' + m.content }}"
+        "{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+    )
+    assert "turn-without-header" not in [note.name for note in judge(source).notes]
+
+
 ANSWERED = "\nAnswered.<|end|>\nSaid.<|end|>\n"
 
 

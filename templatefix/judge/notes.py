@@ -57,7 +57,7 @@ def _headless(rendered: Sequence[Expectation]) -> str:
         each.probe.name
         for each in rendered
         for turn in each.turns
-        if isinstance(turn, Owed) and any(end in turn.starts for _, end in each.foreign)
+        if isinstance(turn, Owed) and not turn.optional and any(end in turn.starts for _, end in each.foreign)
     ]
     if not found:
         return ""
