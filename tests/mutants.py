@@ -22,6 +22,7 @@ from templatefix.judge import judge
 from templatefix.judge.spans import merged
 from templatefix.judge.tracker import tracked
 from templatefix.model import DEFAULT_POLICY, Policy, Rendered, Span, Template, Verdict
+from templatefix.oracle import Oracle
 from templatefix.probes import PLACEHOLDERS, Probe, switches
 from templatefix.render import Renderer
 from templatefix.stripping import strip
@@ -111,9 +112,22 @@ class Subject:
         """The template without markers."""
         return Renderer(self.original, PLACEHOLDERS)
 
-    def judged(self, source: str, *, track: bool = True) -> Verdict:
-        """Judge the template or a mutant of it."""
-        return judge(source, original=self.original, probes=self.probes, policy=self.policy, track=track)
+    @cached_property
+    def oracle(self) -> Oracle:
+        """What is learned from the template without markers."""
+        return Oracle.learn(self.plain, self.probes)
+
+    def judged(self, source: str, *, track: bool = True, first: str = "") -> Verdict:
+        """Judge the template or a mutant of it until a claim on the mask fails, a probe of that name first."""
+        return judge(
+            source,
+            original=self.original,
+            probes=sorted(self.probes, key=lambda probe: probe.name != first),
+            policy=self.policy,
+            track=track,
+            oracle=self.oracle,
+            hasty=True,
+        )
 
     def shoot(self, source: str) -> Iterator[tuple[tuple[str, bool], Shot]]:
         """Render every probe, and with a generation prompt too where an answer is due."""
@@ -141,11 +155,11 @@ class Subject:
             refuted = self.judged(mutant.source).outcome == "fails"
             kind: Fate = "allowed" if found else "equivalent"
             return ("false alarm", kind) if refuted else (kind, "")
-        where = miscounted or f"{wrong[0][0]}{', prompted' * wrong[0][1]}"
+        first, prompted = (miscounted, False) if miscounted else wrong[0]
         # The true spans alone must do, unless only transformers' own count is wrong.
-        outcome = self.judged(mutant.source, track=bool(miscounted)).outcome
+        outcome = self.judged(mutant.source, track=bool(miscounted), first=first).outcome
         fates: dict[str, Fate] = {"fails": "killed", "undecided": "undecided", "holds": "survived"}
-        return fates[outcome], where
+        return fates[outcome], f"{first}{', prompted' * prompted}"
 
     def _changed(self, source: str) -> dict[tuple[str, bool], Shot] | None:
         """Renders whose spans differ; `None` if a text does."""
