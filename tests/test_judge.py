@@ -215,6 +215,51 @@ def test_an_answer_of_nothing_needs_no_header() -> None:
     assert "turn-without-header" not in [note.name for note in judge(source).notes]
 
 
+def _saying(more: str) -> str:
+    return (
+        "{% for m in messages %}{{ '<|' + m.role + '|>' }}{% if m.role == 'assistant' %}{% generation %}"
+        + more
+        + "{{ '<|end|>' }}{% endgeneration %}{% else %}{{ m.content + '<|end|>' }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "key"),
+    [
+        ("{{ m.content or '' }}{{ m.stdout or '' }}", "'stdout'"),
+        ("{{ m.content or '' }}{% for each in m.evidence or [] %}{{ each.quote }}{% endfor %}", "'evidence'"),
+        (
+            "{% if m.content is string %}{{ m.content }}{% else %}{% for part in m.content or [] %}"
+            "{{ part.text if part.type != 'execution' else '<x>' + part.text }}{% endfor %}{% endif %}",
+            "'content[execution]'",
+        ),
+    ],
+)
+def test_an_unusual_key_that_is_trained_is_noted(more: str, key: str) -> None:
+    [note] = [each for each in judge(_saying(more)).notes if each.name == "unusual-key-trained"]
+    assert f"prints {key} of" in note.text
+
+
+def test_usual_keys_are_not_noted() -> None:
+    more = (
+        "{{ m.reasoning_content or '' }}{{ m.content or '' }}"
+        "{% for call in m.tool_calls or [] %}{{ call.function.name }}{{ call.function.arguments | tojson }}{% endfor %}"
+    )
+    assert "unusual-key-trained" not in [note.name for note in judge(_saying(more)).notes]
+
+
+def test_what_opens_every_message_is_no_other_role_s_header() -> None:
+    source = (
+        "{% for m in messages %}{% if m.role != 'tool' %}{{ '<|' + m.role + '|>' }}{% endif %}"
+        "{% if m.role == 'assistant' %}{% generation %}{{ '<|text|>' + (m.content or '') + '<|end|>' }}"
+        "{% endgeneration %}{% else %}{{ '<|text|>' + m.content + '<|end|>' }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+    )
+    failed = [check for check in judge(source).checks if check.outcome == "fails" and check.claim.of_mask]
+    assert not failed
+
+
 ANSWERED = "\nAnswered.<|end|>\nSaid.<|end|>\n"
 
 

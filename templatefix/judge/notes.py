@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from templatefix.judge.claims import calls_of, reasoning_of, stop_of
+from templatefix.judge.keys import unusual_keys
 from templatefix.model import Check, Claim, Coverage, Message, Note
 from templatefix.oracle import Expectation, Owed
 from templatefix.render import Renderer
@@ -25,6 +26,7 @@ def notes(expectations: Sequence[Expectation], coverage: Coverage, renderer: Ren
         "no-end-of-turn": _open_ended(rendered),
         "tool-results-inside-turn": _in_pieces(rendered),
         "turn-without-header": _headless(rendered),
+        "unusual-key-trained": _unusual(rendered),
         "content-dropped": _lost(rendered),
         "tool-calls-dropped": _dropped(rendered, calls_of, "tool calls"),
         "reasoning-dropped": _dropped(rendered, lambda message, _: reasoning_of(message), "reasoning fields"),
@@ -64,6 +66,16 @@ def _headless(rendered: Sequence[Expectation]) -> str:
     return (
         f"on the probe {found[0]!r} nothing stands between another message's text and the assistant's turn: one token "
         "may be of both, and is trained"
+    )
+
+
+def _unusual(rendered: Sequence[Expectation]) -> str:
+    keys = unusual_keys(rendered)
+    if not keys:
+        return ""
+    told = ", ".join(map(repr, keys))
+    return (
+        f"the template prints {told} of an assistant's message as its own words: trained, whoever wrote them"
     )
 
 

@@ -88,7 +88,8 @@ def strange_headers(
         for one in said:
             text = text.replace(one, "")
         for role, lead in leads.items():
-            if lead in text and not any(lead in each or each in lead for each in own):
+            common = any(each != lead and each.endswith(lead) for each in leads.values())
+            if lead in text and not common and not any(lead in each or each in lead for each in own):
                 detail = f"what opens a message of the role {role!r} is marked"
                 line, name = line_of(shown, [span]), expectation.probe.name
                 yield Check(Claim.NO_LEAK, name, "fails", "", lead, detail, line, "other-role-trained")
