@@ -73,8 +73,8 @@ NAMED = '<call>tally1x0 {"place": "Ossory1x0"}</call>'
     [
         ("tool call", [[f"{IN_TURN}<answer>"], [f"{A2}<|stop|>"]]),
         ("tool call, JSON", [[f"{NAMED}<answer>"], [f"{A2}<|stop|>"]]),
-        ("tool call with content", [[IN_TURN[:-9], "Looking."], [f"{A2}<|stop|>"]]),
-        ("tool call, JSON, with content", [[NAMED[:-9], "Looking."], [f"{A2}<|stop|>"]]),
+        ("tool call with content", [[f"{IN_TURN}<answer>", "Looking."], [f"{A2}<|stop|>"]]),
+        ("tool call, JSON, with content", [[f"{NAMED}<answer>", "Looking."], [f"{A2}<|stop|>"]]),
     ],
 )
 def test_results_within_a_turn_are_not_owed(probe: str, turns: list[list[str]]) -> None:

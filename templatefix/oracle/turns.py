@@ -155,6 +155,9 @@ def _in_pieces(view: View, turn: int, headers: Headers, closings: Closings) -> O
     holes = [
         (one[1], two[0]) for one, two in pairwise(own) if any(one[1] <= at[0] < two[0] for at, _ in others)
     ]
+    # What closes a call is the model's, and no result.
+    ended = [next((each for each in closings.calls if full.startswith(each, low)), "") for low, _ in holes]
+    holes = [(low + len(end), high) for (low, high), end in zip(holes, ended, strict=True)]
     last = own[-1][1] if own else 0
     held = [at for each in view.probe.turns[turn].quoted for at, _ in pieces(full, [each]) if at >= last]
     if not own or not (holes or held):
