@@ -102,7 +102,8 @@ def test_results_that_the_calling_message_holds_are_not_owed(content: str) -> No
     answer = found.text.index("<answer>")
     assert {found.text[slice(*place)] for place in found.foreign} >= set(probe.turns[1].quoted)
     if content:
-        assert turn.holes[0][0] < answer < turn.holes[0][1] and found.text[: min(turn.ends)].endswith(
+        ended = answer + len("<answer>")
+        assert turn.holes[0][0] == ended < turn.holes[0][1] and found.text[: min(turn.ends)].endswith(
             f"{content}<|stop|>"
         )
     else:
