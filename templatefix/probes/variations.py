@@ -18,6 +18,7 @@ from templatefix.syntax import Source
 _CALL = "tool call with content and reasoning, then the tool"
 _BASES = ("two turns", "system, three turns", "parts without system", _CALL)
 _STANDARD = ("system", "user", "assistant", "tool")
+_CASES = ("lower", "upper", "title", "capitalize")
 _MOST_WORDS = 12
 
 
@@ -48,11 +49,21 @@ def variations(source: Source) -> tuple[Variation, ...]:
     schema = read_schema(source)
     plain = [*_named(bases), *_set(source, bases), *_keyed(source, schema, bases), *_worded(source, bases[1])]
     plain += [*_much(bases), *_called(source, bases)]
-    aliases = [role for role in schema.choices.get(("role",), {}) if role not in _STANDARD]
     found = [Variation(each) for each in plain]
-    for role in aliases:
+    for role in other_roles(source):
         found += [Variation(_told(base, f"as {role!r}", role=role), base) for base in bases]
     return tuple(found)
+
+
+def other_roles(source: Source) -> list[str]:
+    """Return the roles that a template compares a message's with and that other probes have not.
+
+    Args:
+        source (`Source`): The template.
+    """
+    roles = [role for role in read_schema(source).choices.get(("role",), {}) if role not in _STANDARD]
+    cased = ["Assistant", "ASSISTANT"] if any(each in source.text for each in _CASES) else []
+    return [*dict.fromkeys([*roles, *cased])]
 
 
 def _changed(base: Probe, name: str, change: Callable[[int, Message], Message]) -> Probe:

@@ -93,10 +93,17 @@ class _Normaliser:
         if not isinstance(test, nodes.Compare) or len(test.ops) != 1:
             return False
         read, operand = test.expr, test.ops[0]
-        if not isinstance(read, nodes.Getattr | nodes.Getitem) or operand.op != "eq":
+        if not isinstance(read, nodes.Getattr | nodes.Getitem) or operand.op not in ("eq", "in"):
+            return False
+        told = operand.expr.items if isinstance(operand.expr, nodes.List) else [operand.expr]
+        if isinstance(operand.expr, nodes.List) is not (operand.op == "in"):
             return False
         key = read.attr if isinstance(read, nodes.Getattr) else getattr(read.arg, "value", None)
-        return key == "role" and read.node in self.targets and isinstance(operand.expr, nodes.Const)
+        return (
+            key == "role"
+            and read.node in self.targets
+            and all(isinstance(each, nodes.Const) for each in told)
+        )
 
     def _output(self, expression: nodes.Expr) -> list[Any]:
         if isinstance(expression, nodes.TemplateData):

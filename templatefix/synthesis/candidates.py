@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from templatefix.coverage import aliases
 from templatefix.edits import apply
 from templatefix.errors import SyntaxProblem
 from templatefix.model import Attempt, Candidate, Method
@@ -44,14 +45,16 @@ def candidates(
         if labelled not in readings:
             readings.append(labelled)
     known: set[str] = {source.text}
-    for each in _staged(source, readings):
+    for each in _staged(source, readings, aliases(source, variables)):
         text = each.reason if isinstance(each, Attempt) else each.after
         if text not in known:
             known.add(text)
             yield each
 
 
-def _staged(source: Source, readings: list[list[Labelled]]) -> Iterator[Candidate | Attempt]:
+def _staged(
+    source: Source, readings: list[list[Labelled]], names: Sequence[str]
+) -> Iterator[Candidate | Attempt]:
     """Whole statements and outputs first, then parts of values, then captured turns.
 
     A reading that one of these places exactly needs no other: the spans would be the same.
@@ -60,22 +63,24 @@ def _staged(source: Source, readings: list[list[Labelled]]) -> Iterator[Candidat
     for part in (False, True):
         inexact = []
         for labelled in left:
-            placed, exact = _placed(source, observe(labelled), part)
+            placed, exact = _placed(source, observe(labelled), names, part)
             yield from placed
             if not exact:
                 inexact.append(labelled)
         left = inexact
     for labelled in left:
-        yield _captured(source, labelled)
+        yield _captured(source, labelled, names)
 
 
-def _placed(source: Source, seen: dict[int, Leaf], part: bool) -> tuple[list[Candidate | Attempt], bool]:
+def _placed(
+    source: Source, seen: dict[int, Leaf], names: Sequence[str], part: bool
+) -> tuple[list[Candidate | Attempt], bool]:
     """Plan with guards around outputs and around whole statements; say whether a plan is exact."""
     found: list[Candidate] = []
     refused: list[Attempt] = []
     exact = False
     for flat, join in ((False, False), (True, False), (False, True)):
-        planner = Planner(source, seen, flat, join, part)
+        planner = Planner(source, seen, names, flat, join, part)
         try:
             candidate = _planned(source, planner)
         except Obstacle as refusal:
@@ -103,9 +108,9 @@ def _planned(source: Source, planner: Planner) -> Candidate | None:
     return Candidate(after, method, tuple(sorted(edits)))
 
 
-def _captured(source: Source, labelled: list[Labelled]) -> Candidate | Attempt:
+def _captured(source: Source, labelled: list[Labelled], names: Sequence[str]) -> Candidate | Attempt:
     try:
-        edits = captured(source, labelled)
+        edits = captured(source, labelled, names)
         after = apply(source.text, edits)
         parse(after)
     except Obstacle as refusal:

@@ -13,7 +13,7 @@ from templatefix.render import leaves
 from templatefix.render.provenance import buffers
 from templatefix.syntax import Source, span_of, walk
 from templatefix.syntax.scope import jumps, leaks
-from templatefix.synthesis.guard import role_accessor
+from templatefix.synthesis.guard import role_test
 from templatefix.synthesis.items import CannotPlace
 from templatefix.synthesis.labels import Labelled
 from templatefix.synthesis.parting import literal, shared_end
@@ -40,12 +40,13 @@ class Cutting:
     heads: tuple[str, ...] = ()
 
 
-def captured(source: Source, labelled: Sequence[Labelled]) -> list[Edit]:
+def captured(source: Source, labelled: Sequence[Labelled], names: Sequence[str] = ()) -> list[Edit]:
     """Return the edits that capture the turns of every loop that prints owed text.
 
     Args:
         source (`Source`): The template.
         labelled (`list[Labelled]`): The probes.
+        names (`Sequence[str]`): Other names under which the template knows the assistant.
 
     Raises:
         CannotPlace: Some owed text is not printed by a turn of a loop, or not in one piece.
@@ -66,15 +67,21 @@ def captured(source: Source, labelled: Sequence[Labelled]) -> list[Edit]:
         line = 0 if missing is None else _line(source, leaves(source)[missing])
         where = f": line {line} stands in none" if line else ""
         raise CannotPlace(f"not all owed text is printed in a loop over messages{where}", line)
-    return [edit for loop in loops for edit in _loop(source, loop, labelled, owed)]
+    return [edit for loop in loops for edit in _loop(source, loop, labelled, owed, names)]
 
 
-def _loop(source: Source, loop: nodes.For, labelled: Sequence[Labelled], owed: frozenset[int]) -> list[Edit]:
+def _loop(
+    source: Source,
+    loop: nodes.For,
+    labelled: Sequence[Labelled],
+    owed: frozenset[int],
+    names: Sequence[str],
+) -> list[Edit]:
     problem: Obstacle | None = None
     for body in bodies(source, loop, owed):
         for stretch in _stretches(source, body, owed):
             try:
-                return _captured(source, loop, stretch, labelled)
+                return _captured(source, loop, stretch, labelled, names)
             except (CannotPlace, CannotWrite) as error:
                 problem = problem or error
     line = _line(source, loop)
@@ -88,23 +95,27 @@ def _stretches(source: Source, body: list[nodes.Node], owed: frozenset[int]) -> 
 
 
 def _captured(
-    source: Source, loop: nodes.For, stretch: list[nodes.Node], labelled: Sequence[Labelled]
+    source: Source,
+    loop: nodes.For,
+    stretch: list[nodes.Node],
+    labelled: Sequence[Labelled],
+    names: Sequence[str],
 ) -> list[Edit]:
     line = _line(source, stretch[0])
     if any(jumps(node) for node in stretch):
         raise CannotPlace(f"the turn in line {line} cannot be captured: it may leave the loop", line)
-    if names := leaks(loop, stretch):
+    if lost := leaks(loop, stretch):
         raise CannotPlace(
-            f"the turn in line {line} cannot be captured: {names[0]!r} is set in it and read behind", line
+            f"the turn in line {line} cannot be captured: {lost[0]!r} is set in it and read behind", line
         )
     cutting = _cutting(list(printed(labelled, outputs_in(source, stretch))), line)
-    accessor = role_accessor(source, loop, guess=True) if cutting.guarded else None
-    if cutting.guarded and accessor is None:
+    test = role_test(source, loop, names, guess=True) if cutting.guarded else None
+    if cutting.guarded and test is None:
         raise CannotPlace(f"line {line} serves several roles and nothing there reads the role", line)
     start, end = span_of(stretch[0]).start, span_of(stretch[-1]).end
     turn = unused(source, "turn")
     opening = before(source, start, f"set {turn}")
-    closing = _closing(source, end, behind(source, end, "endset", start), turn, cutting, accessor)
+    closing = _closing(source, end, behind(source, end, "endset", start), turn, cutting, test)
     return [Edit(Span(start, start), opening), Edit(Span(end, end), closing)]
 
 
@@ -143,7 +154,7 @@ def _opening(begun: Sequence[Printed]) -> tuple[str | None, tuple[str, ...]]:
     )
 
 
-def _closing(source: Source, end: int, tag: str, turn: str, cutting: Cutting, accessor: str | None) -> str:
+def _closing(source: Source, end: int, tag: str, turn: str, cutting: Cutting, test: str | None) -> str:
     """Write what stands behind the captured turn, in the style of its last tag."""
     style = re.fullmatch(r"(\s*)\{%(-?) endset (-?)%\}(\n?)", tag)
     if style is None:
@@ -151,8 +162,8 @@ def _closing(source: Source, end: int, tag: str, turn: str, cutting: Cutting, ac
     lead, left, right, newline = style.groups()
     owed, first = turn, ""
     lines = [f"{{%{left} endset %}}"]
-    if accessor is not None:
-        lines.append(f"{{%{left} if {accessor} == {literal(source, 'assistant')} %}}")
+    if test is not None:
+        lines.append(f"{{%{left} if {test} %}}")
     if cutting.header:
         parts = unused(source, "parts")
         lines.append(f"{{%{left} set {parts} = {turn}.partition({literal(source, cutting.header)}) %}}")
@@ -168,7 +179,7 @@ def _closing(source: Source, end: int, tag: str, turn: str, cutting: Cutting, ac
     rest = f"{{{{ {owed}[{owed}.rstrip() | length:] }}}}" if cutting.strips else ""
     marked = f"{first}{{% generation %}}{inner}{{% endgeneration %}}{rest}"
     lines[-1] += marked
-    if accessor is not None:
+    if test is not None:
         lines.append(f"{{%{left} else %}}{{{{ {turn} }}}}{{% endif %}}")
     text = lead + lead.join(lines)
     return _ended(text, source.text[end:], right, newline)

@@ -13,12 +13,17 @@ from templatefix.syntax.scope import message_of
 from templatefix.synthesis.writing import CannotWrite, before, behind
 
 
-def role_accessor(source: Source, node: nodes.Node, *, guess: bool = False) -> str | None:
-    """Return how the body of a loop over messages reads a message's role, in the template's own words.
+def role_test(
+    source: Source, node: nodes.Node, names: Sequence[str] = (), *, guess: bool = False
+) -> str | None:
+    """Return a test for the body of a loop over messages: whether a message is the assistant's.
+
+    It reads the role in the template's own words.
 
     Args:
         source (`Source`): The template.
         node (`jinja2.nodes.Node`): A statement; `None` is returned for anything but such a loop.
+        names (`Sequence[str]`): Other names under which the template knows the assistant.
         guess (`bool`): If nothing reads the role, write it as the template reads other things of the loop's items.
     """
     if not isinstance(node, nodes.For) or not isinstance(node.target, nodes.Name):
@@ -33,8 +38,15 @@ def role_accessor(source: Source, node: nodes.Node, *, guess: bool = False) -> s
     own = [each for each in reads if each.node == holder and isinstance(_key(each), str)]
     for each in own:
         if _key(each) == "role":
-            return span_of(each).of(source.text)
-    return _as_role(source, own[0]) if own and guess else None
+            return _test(source, span_of(each).of(source.text), names)
+    return _test(source, _as_role(source, own[0]), names) if own and guess else None
+
+
+def _test(source: Source, role: str, names: Sequence[str]) -> str:
+    like = role if "'" in role or '"' in role else source.text
+    quote = '"' if like.count('"') > like.count("'") else "'"
+    told = [f"{quote}{name}{quote}" for name in ("assistant", *names) if quote not in name]
+    return f"{role} in [{', '.join(told)}]" if names else f"{role} == {told[0]}"
 
 
 def _key(read: nodes.Getattr | nodes.Getitem) -> object:
@@ -48,24 +60,20 @@ def _as_role(source: Source, read: nodes.Getattr | nodes.Getitem) -> str:
     return f"{written[:at]}role{written[at + len(key) :]}"
 
 
-def guarded(
-    source: Source, stretch: Span, inner: Sequence[Edit], accessor: str, *, same: bool = True
-) -> Edit:
+def guarded(source: Source, stretch: Span, inner: Sequence[Edit], test: str, *, same: bool = True) -> Edit:
     """Return the edit that puts a stretch of statements behind a test of the role.
 
     Args:
         source (`Source`): The template.
         stretch (`Span`): The statements.
         inner (`Sequence[Edit]`): What marks them for the assistant.
-        accessor (`str`): How the role is read there.
+        test (`str`): What is true there of the assistant's messages.
         same (`bool`): Whether what marks them leaves the program as it is; if not, only the guard is checked.
 
     Raises:
         CannotWrite: Whitespace control would change the output.
     """
-    like = accessor if "'" in accessor or '"' in accessor else source.text
-    quote = '"' if like.count('"') > like.count("'") else "'"
-    opening = before(source, stretch.start, f"if {accessor} == {quote}assistant{quote}")
+    opening = before(source, stretch.start, f"if {test}")
     closing = behind(source, stretch.end, "endif", stretch.start)
     right = "-%}" if "-%}" in opening else "%}"
     otherwise = closing.replace("endif", "else").replace("-%}", "%}").replace("%}", right)

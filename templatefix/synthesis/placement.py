@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from jinja2 import nodes
@@ -12,7 +13,7 @@ from templatefix.render.provenance import buffers
 from templatefix.syntax import Source, branches, span_of, walk
 from templatefix.syntax.scope import hazard
 from templatefix.synthesis.bounds import end_of, start_of
-from templatefix.synthesis.guard import guarded, role_accessor
+from templatefix.synthesis.guard import guarded, role_test
 from templatefix.synthesis.items import CannotPlace, Item, any_in, neighbours
 from templatefix.synthesis.outputs import Cut, Leaf
 from templatefix.synthesis.parting import Parting
@@ -30,6 +31,7 @@ class Planner:
     Args:
         source (`Source`): The template.
         seen (`dict[int, Leaf]`): What the probes saw of each output, by its index among `leaves(source)`.
+        names (`Sequence[str]`): Other names under which the template knows the assistant.
         flat (`bool`): Guard whole statements rather than the outputs deep inside them.
         join (`bool`): Guard what is owed beside an output that needs it too, so that one block holds both.
         part (`bool`): Take values apart where the owed text begins or ends within one.
@@ -37,6 +39,7 @@ class Planner:
 
     source: Source
     seen: dict[int, Leaf]
+    names: Sequence[str] = ()
     flat: bool = False
     join: bool = False
     part: bool = False
@@ -61,11 +64,11 @@ class Planner:
             )
         return edits
 
-    def _body(self, body: list[nodes.Node], accessor: str | None, *, only_assistant: bool) -> list[Edit]:
-        items = [self._item(node, accessor, only_assistant) for node in body]
+    def _body(self, body: list[nodes.Node], test: str | None, *, only_assistant: bool) -> list[Edit]:
+        items = [self._item(node, test, only_assistant) for node in body]
         shared = [at for at, item in enumerate(items) if item.kind == "shared"]
         if not shared:
-            return self._runs(items, accessor, only_assistant)
+            return self._runs(items, test, only_assistant)
         if self.flat:
             first, last = shared[0], shared[-1]
             groups = [(first, last)]
@@ -74,17 +77,17 @@ class Planner:
             groups = [each for each in neighbours(items, sorted([*shared, *owed])) if any_in(shared, each)]
         edits, cursor = [], 0
         for first, last in groups:
-            edits += self._runs(items[cursor:first], accessor, only_assistant)
-            edits.append(self._guard([item.node for item in items[first : last + 1]], accessor))
+            edits += self._runs(items[cursor:first], test, only_assistant)
+            edits.append(self._guard([item.node for item in items[first : last + 1]], test))
             cursor = last + 1
-        return edits + self._runs(items[cursor:], accessor, only_assistant)
+        return edits + self._runs(items[cursor:], test, only_assistant)
 
-    def _item(self, node: nodes.Node, accessor: str | None, only_assistant: bool) -> Item:
+    def _item(self, node: nodes.Node, test: str | None, only_assistant: bool) -> Item:
         if isinstance(node, nodes.Output):
             return self._output(node, only_assistant)
         if buffers(node) or not branches(node):
             return Item(node, "neutral")
-        inner = [self._item(each, accessor, only_assistant) for body in branches(node) for each in body]
+        inner = [self._item(each, test, only_assistant) for body in branches(node) for each in body]
         kinds = {item.kind for item in inner} - {"neutral"}
         if not kinds:
             return Item(node, "neutral")
@@ -93,12 +96,7 @@ class Planner:
         whole = all(item.start is None and item.end is None for item in inner)
         if kinds == {"in"} and whole and not self._hazard(node):
             return Item(node, "in")
-        if (
-            "shared" in kinds
-            and self.flat
-            and accessor is not None
-            and role_accessor(self.source, node) is None
-        ):
+        if "shared" in kinds and self.flat and test is not None and role_test(self.source, node) is None:
             return Item(node, "shared")
         return Item(node, "enter")
 
@@ -138,7 +136,7 @@ class Planner:
     def _hazard(self, node: nodes.Node) -> bool:
         return bool(hazard(self.source.tree, [node]))
 
-    def _runs(self, items: list[Item], accessor: str | None, only_assistant: bool) -> list[Edit]:
+    def _runs(self, items: list[Item], test: str | None, only_assistant: bool) -> list[Edit]:
         """Mark maximal runs of owed statements; enter mixed ones."""
         edits: list[Edit] = []
         run: list[Item] = []
@@ -162,12 +160,10 @@ class Planner:
             else:
                 close()
                 if item.kind == "enter":
-                    inner = role_accessor(self.source, item.node) or accessor
-                    inner = inner or role_accessor(self.source, item.node, guess=True)
+                    inner = role_test(self.source, item.node, self.names) or test
+                    inner = inner or role_test(self.source, item.node, self.names, guess=True)
                     for at, body in enumerate(branches(item.node)):
-                        looped = (
-                            inner if at == 0 else accessor
-                        )  # the `else` of a loop does not know its target
+                        looped = inner if at == 0 else test  # the `else` of a loop does not know its target
                         edits += self._body(body, looped, only_assistant=only_assistant)
         close()
         return edits
@@ -194,10 +190,10 @@ class Planner:
             edits.append(Edit(Span(at_end, at_end), text))
         return edits
 
-    def _guard(self, body: list[nodes.Node], accessor: str | None) -> Edit:
-        if accessor is None:
+    def _guard(self, body: list[nodes.Node], test: str | None) -> Edit:
+        if test is None:
             raise self._problem(body[0], "serves several roles and nothing there reads the role")
         self.methods.add("guard")
         inner = self._body(body, None, only_assistant=True)
         stretch = Span(span_of(body[0]).start, span_of(body[-1]).end)
-        return guarded(self.source, stretch, inner, accessor, same="partition" not in self.methods)
+        return guarded(self.source, stretch, inner, test, same="partition" not in self.methods)
