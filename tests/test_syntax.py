@@ -128,7 +128,8 @@ GUARD = "{% if m.role == 'assistant' %}"
 
 
 def _guard(test: str) -> str:
-    return f"{{% if m.role {test} %}}{{% generation %}}{{{{ x }}}}{{% endgeneration %}}{{% else %}}{{{{ x }}}}{{% endif %}}"
+    marked = "{% generation %}{{ x }}{% endgeneration %}"
+    return f"{{% if m.role {test} %}}{marked}{{% else %}}{{{{ x }}}}{{% endif %}}"
 
 
 @pytest.mark.parametrize(
