@@ -69,6 +69,9 @@ SHAPES = {
     "never_prompts": ("guard", ["Yes.<|stop|>", "No.<|stop|>"]),
     "kinds_of_header": ("split", ["Yes.<|stop|>", "No.<|stop|>"]),
     "bare_lead": ("wrap", ["Yes.", "No."]),
+    "written_parts": ("guard", ["Yes.<over>", "No."]),
+    "unasked_prompt": ("partition", ["Yes.<over>", "No."]),
+    "question_asks": ("capture", ["Yes.", "No."]),
 }
 
 

@@ -78,7 +78,10 @@ def _joined(turns: list[Owed]) -> list[Owed]:
             last = joined[-1]
             between = (min(last.ends), max(max(turn.starts), min(last.ends)))
             holes = (*last.holes, between, *turn.holes)
-            joined[-1] = Owed(last.turn, last.starts, turn.ends, last.header, holes=holes)
+            starts = last.starts | turn.starts if last.optional else last.starts
+            ends = last.ends | turn.ends if turn.optional else turn.ends
+            optional = last.optional and turn.optional
+            joined[-1] = Owed(last.turn, starts, ends, last.header, optional, holes)
         else:
             joined.append(turn)
     return joined

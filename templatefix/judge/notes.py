@@ -11,6 +11,9 @@ from templatefix.model import Check, Claim, Coverage, Message, Note
 from templatefix.oracle import Expectation, Owed
 from templatefix.render import Renderer
 
+_PLAIN = ("two turns", "parts without system")
+"""Probes that say plain texts; one of them renders."""
+
 
 def notes(expectations: Sequence[Expectation], coverage: Coverage, renderer: Renderer) -> tuple[Note, ...]:
     """Return what the probes showed of a template, one sentence each.
@@ -24,6 +27,7 @@ def notes(expectations: Sequence[Expectation], coverage: Coverage, renderer: Ren
     found = {
         "marked-not-tested": _unreached(coverage),
         "no-end-of-turn": _open_ended(rendered),
+        "last-turn-unclosed": _unclosed(rendered),
         "tool-results-inside-turn": _in_pieces(rendered),
         "turn-without-header": _headless(rendered),
         "unusual-key-trained": _unusual(rendered),
@@ -54,6 +58,23 @@ def _open_ended(rendered: Sequence[Expectation]) -> str:
     return "no text closes the assistant's turns, so training on them does not teach the model to stop"
 
 
+def _unclosed(rendered: Sequence[Expectation]) -> str:
+    """Say that answers are closed where a message follows, and not where they are last."""
+    plain = [each for each in rendered if each.probe.name in _PLAIN]
+    stops: dict[bool, list[str]] = {True: [], False: []}
+    for each in plain:
+        for turn in each.turns:
+            if isinstance(turn, Owed) and not turn.optional:
+                stop = stop_of(each, turn)
+                stops[turn.turn == len(each.probe.turns) - 1].append(stop.of(str(each.text)) if stop else "")
+    if not all(stops[False]) or not stops[False] or any(stops[True]) or not stops[True]:
+        return ""
+    return (
+        f"{stops[False][0]!r} closes an answer that a message follows, and nothing the last one: conversations of one "
+        "answer do not teach the model to stop"
+    )
+
+
 def _headless(rendered: Sequence[Expectation]) -> str:
     found = [
         each.probe.name
@@ -80,7 +101,7 @@ def _unusual(rendered: Sequence[Expectation]) -> str:
 
 
 def _lost(rendered: Sequence[Expectation]) -> str:
-    plain = [each for each in rendered if each.probe.name in ("two turns", "parts without system")]
+    plain = [each for each in rendered if each.probe.name in _PLAIN]
     said = [
         text in str(each.text)
         for each in plain

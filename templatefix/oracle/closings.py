@@ -51,13 +51,15 @@ class Closings:
         """
         appended = headers.texts if headers.none else ()
         found = {pair for view in views for pair in _plain(view, appended)}
-        shared = {text for view in views for text in _of_questions(view)}
+        found_leads = leads.learn(views, headers)
+        unasked = found_leads.get("assistant", "").strip() if headers.none else ""
+        questions = {text for view in views for text in _of_questions(view)}
+        shared = {each for text in questions if (each := text.removesuffix(unasked).rstrip())}
         closings, extras = {closing for _, closing in found}, {extra for extra, _ in found if extra}
         terminator = closings.pop() if len(closings) == 1 else ""
         extras = extras if terminator else set()
         terminator, asked = _before_question(terminator, views)
         extras |= {asked} if asked else set()
-        found_leads = leads.learn(views, headers)
         calls = {text for view in views for text in _of_calls(view)}
         tails = [tail(view, turn) or "" for view in views for turn in view.probe.assistant]
         before = [each for view in views for role in ("user", "assistant") for each in windows(view, role)]
@@ -100,9 +102,9 @@ class Closings:
         return ends | more
 
     def stopped(self, last: str, gap: tuple[str, str]) -> str | None:
-        """Return what closes a turn that ends with a call, or `None` if unsure.
+        """Return what closes a turn that ends with a call or with parts of content, or `None` if unsure.
 
-        Where it is the last turn, the call's own syntax may be all that follows, and a stop be printed in the middle.
+        Where it is the last turn, their own syntax may be all that follows, and a stop be printed in the middle.
 
         Args:
             last (`str`): What follows the turn's own last text where it is the last turn.
@@ -163,6 +165,10 @@ def _before_question(terminator: str, views: Sequence[View]) -> tuple[str, str]:
         if closing.strip() and closing != terminator.rstrip():
             return closing.rstrip(), terminator[len(closing.rstrip()) :]
     return terminator, ""
+
+
+_WRITTEN = ("'}]", '"}]')
+"""How a list of parts ends that is printed as Python or as JSON."""
 
 
 def _longest_first(texts: set[str]) -> tuple[str, ...]:
@@ -240,8 +246,13 @@ def _of_calls(view: View) -> Iterator[str]:
 def _of_answers(view: View) -> Iterator[str]:
     """What follows an answer without a call where it is last."""
     for turn in view.probe.assistant:
-        last = tail(view, turn) if "tool_calls" not in view.probe.messages[turn] else None
-        if last and last.strip():
+        message = view.probe.messages[turn]
+        last = tail(view, turn) if "tool_calls" not in message else None
+        if (
+            last
+            and last.strip()
+            and not (isinstance(message.get("content"), list) and last.startswith(_WRITTEN))
+        ):
             yield last.rstrip()
 
 

@@ -52,11 +52,11 @@ def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds 
         return Bounds(starts, frozenset([max(starts) + len(closings.terminator)]), opening.base)
     place, gap = view.located(full)[turn], view.gap(turn)
     end = len(bare) + shift
-    called = "tool_calls" in view.probe.messages[turn]
+    framed = view.framed(turn)
     # Where it is the last turn, nothing may close it.
-    if place and gap is not None and (called or end <= place[1]):
+    if place and gap is not None and (framed or end <= place[1]):
         last = full[place[1] : max(end, place[1])]
-        closing = closings.stopped(last, gap) if called else closings.between(*gap)
+        closing = closings.stopped(last, gap) if framed else closings.between(*gap)
         if closing is None:
             return "nothing closes this turn where it is the last one, nor surely where another follows"
         end = place[1] + len(closing)

@@ -86,7 +86,7 @@ def _closing(view: View, turn: int, full: str, closings: Closings) -> str | None
         last = closings.bare(last).rstrip()
         # Nothing closes it where it is last: what stands between it and the next message must tell.
         if (last or not gap) and full.startswith(last, place[1]):
-            return closings.stopped(last, gap) if called and gap else last
+            return closings.stopped(last, gap) if view.framed(turn) and gap else last
     if gap is None:
         return None
     own = (

@@ -189,6 +189,11 @@ class View:
             return None
         return full[place[1] : other[0]].removesuffix(self.padding(after)), self.probe.turns[after].role
 
+    def framed(self, turn: int) -> bool:
+        """Whether more of what a message says may follow its last text: the end of a call, or of parts as a list."""
+        message = self.probe.messages[turn]
+        return "tool_calls" in message or isinstance(message.get("content"), list)
+
     def padding(self, turn: int) -> str:
         """The whitespace with which a message's content begins."""
         content = self.probe.messages[turn].get("content")
