@@ -34,6 +34,7 @@ def observed(body: str) -> tuple[Coverage, Coverage, list[Probe]]:
         "{% set why = m.reasoning %}{% if why is defined and not why %}{{ 'none' }}{% endif %}",
         "{% set tag = '<cut>' %}{% if m.tool_calls and m.content.endswith(tag) %}{{ 'cut' }}{% endif %}",
         "{{ m.thought ~ '!' if m.thought and m.tool_calls }}",
+        "{% if enable_thinking == true and m.reasoning_content and tools %}{{ 'thought' }}{% endif %}",
     ],
 )
 def test_a_probe_is_found_for_what_a_test_asks(body: str) -> None:
@@ -161,3 +162,19 @@ def test_what_a_role_raises_on_is_no_hole(asked: str, lines: tuple[int, ...]) ->
     never = f"\n{{% if {asked} %}}\n{{% if m.content == m.role ~ 'never' %}}{{{{ 'odd' }}}}{{% endif %}}{{% endif %}}"
     source = parse(f"{{% for m in messages %}}{raising}{never}{{{{ m.content }}}}{{% endfor %}}")
     assert reaching(source)[1].coverage().unmarked == lines
+
+
+@pytest.mark.parametrize(
+    ("names", "lines"),
+    [
+        ("{% set user = 'user' %}", ()),
+        ("{% set user = 'assistant' %}", (2,)),
+        ("{% if tools %}{% set user = 'user' %}{% endif %}", (2,)),
+        ("{% set user = 'user' %}{% if tools %}{% set user = 'assistant' %}{% endif %}", (2,)),
+        ("{% set user = 'us' ~ 'er' %}", (2,)),
+    ],
+)
+def test_a_role_may_be_compared_with_a_name(names: str, lines: tuple[int, ...]) -> None:
+    body = "\n{% if m.role == user and m.content == m.role ~ 'never' %}{{ 'odd' }}{% endif %}"
+    _, observer = reaching(parse(names + HEAD + body + TAIL))
+    assert observer.coverage().unmarked == lines

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -54,7 +56,11 @@ def _reads_flag(test: nodes.Node) -> bool:
 
 def _known(node: nodes.Node, above: Sequence[nodes.Node], role: str, targets: set[str]) -> Known:
     """Names that hold the role or another name for it, as in `{% set role = 'model' %}`, where the node stands."""
-    found: dict[str, frozenset[str] | None] = {}
+    found: dict[str, frozenset[str] | None] = {
+        name: frozenset([value])
+        for name, (at, value) in _constants(above[0]).items()
+        if at < span_of(node).start
+    }
     for loop in [each for each in above if isinstance(each, nodes.For)][:1]:
         for each, over in walk(loop):
             if not isinstance(each, nodes.Assign) or not isinstance(each.target, nodes.Name):
@@ -71,6 +77,19 @@ def _known(node: nodes.Node, above: Sequence[nodes.Node], role: str, targets: se
             plain = value is not None and before is not None and not nested
             found[each.target.name] = before | {value} if plain and before is not None and value else None
     return {name: values for name, values in found.items() if values}
+
+
+@lru_cache(maxsize=8)
+def _constants(tree: nodes.Node) -> dict[str, tuple[int, str]]:
+    """Names that a template sets once and outright to a text, and where."""
+    stores = Counter(name.name for name in tree.find_all(nodes.Name) if name.ctx in ("store", "param"))
+    found = [each for each in getattr(tree, "body", []) if isinstance(each, nodes.Assign)]
+    return {
+        each.target.name: (span_of(each).start, each.node.value)
+        for each in found
+        if isinstance(each.target, nodes.Name) and stores[each.target.name] == 1
+        if isinstance(each.node, nodes.Const) and isinstance(each.node.value, str)
+    }
 
 
 def _role_named(value: nodes.Node, role: str, targets: set[str]) -> str | None:
@@ -150,7 +169,7 @@ def truth(test: nodes.Node, role: str, targets: set[str], known: Known = NOTHING
         values = frozenset([role]) if _reads_role(left, targets) else None
         if isinstance(left, nodes.Name):
             values = known.get(left.name)
-        answers = {_compare(test.ops[0], value) for value in values or ()}
+        answers = {_compare(test.ops[0], value, known) for value in values or ()}
         return answers.pop() if len(answers) == 1 else None
     return None
 
@@ -170,10 +189,13 @@ def _reads_role(node: nodes.Node, targets: set[str]) -> bool:
     return key == "role" and isinstance(holder, nodes.Name) and holder.name in targets
 
 
-def _compare(operand: nodes.Operand, role: str) -> bool | None:
+def _compare(operand: nodes.Operand, role: str, known: Known) -> bool | None:
     value = operand.expr
-    if operand.op in ("eq", "ne") and isinstance(value, nodes.Const):
-        return (value.value == role) is (operand.op == "eq")
+    told = [value.value] if isinstance(value, nodes.Const) else []
+    if isinstance(value, nodes.Name):
+        told = [*known.get(value.name, ())]
+    if operand.op in ("eq", "ne") and len(told) == 1:
+        return (told[0] == role) is (operand.op == "eq")
     if operand.op in ("in", "notin") and isinstance(value, nodes.List | nodes.Tuple):
         items = [item.value for item in value.items if isinstance(item, nodes.Const)]
         if len(items) == len(value.items):

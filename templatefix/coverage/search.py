@@ -68,6 +68,7 @@ def _for_output(observer: Observer, output: nodes.Output) -> Iterator[Probe]:
         if name in names
         for value in values_for(source, name)
     ]
+    options += [{"enable_thinking": value} for value in (True, False) if "enable_thinking" in names]
     schema = read_schema(source)
     keys = [key for key in schema.children(()) if key != "role" and (key in words or _reads(atoms, key))]
     changes: list[Change] = [_emptied, _blank, _unsaid, _strung]
