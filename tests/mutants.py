@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from templatefix.coverage import reaching
 from templatefix.errors import RenderError, SyntaxProblem, TemplateFixError
@@ -59,6 +59,8 @@ NOT_RIGHT = {
 }
 """TRL's own templates that hold under no policy, and why: a name leaves this when judge or template learns better."""
 
+Key = tuple[str, str]
+"""A probe's name, and how a generation prompt is asked for; empty if it is not."""
 Fate = Literal[
     "killed", "undecided", "survived", "equivalent", "allowed", "false alarm", "other text", "invalid"
 ]
@@ -103,7 +105,7 @@ class Subject:
         return reaching(parse(self.original))[0]
 
     @cached_property
-    def shots(self) -> dict[tuple[str, bool], Shot]:
+    def shots(self) -> dict[Key, Shot]:
         """What the right template prints and marks."""
         return dict(self.shoot(self.source))
 
@@ -129,17 +131,21 @@ class Subject:
             hasty=True,
         )
 
-    def shoot(self, source: str) -> Iterator[tuple[tuple[str, bool], Shot]]:
-        """Render every probe, and with a generation prompt too where an answer is due."""
+    def shoot(self, source: str) -> Iterator[tuple[Key, Shot]]:
+        """Render every probe, and where an answer is due also with each generation prompt."""
         renderer = Renderer(source, PLACEHOLDERS)
+        reads = renderer.reads("enable_thinking")
         for probe in self.probes:
-            for prompt in (False, True) if probe.turns[-1].role != "assistant" else (False,):
-                options = {**probe.arguments, "add_generation_prompt": prompt}
+            asked = probe.turns[-1].role != "assistant"
+            settings = (switches(probe) if reads else [probe.options]) if asked else []
+            ways: list[tuple[str, dict[str, Any]]] = [("", {})]
+            ways += [(f"prompted {each}", {**each, "add_generation_prompt": True}) for each in settings]
+            for how, options in ways:
                 try:
-                    rendered = renderer.render(probe.messages, **options)
-                    yield (probe.name, prompt), Shot(rendered.text, _spans(rendered))
+                    rendered = renderer.render(probe.messages, **{**probe.arguments, **options})
+                    yield (probe.name, how), Shot(rendered.text, _spans(rendered))
                 except RenderError:
-                    yield (probe.name, prompt), Shot(None)
+                    yield (probe.name, how), Shot(None)
 
     def fate(self, mutant: Mutant) -> tuple[Fate, str]:
         """Return what became of a mutant, and a probe on which its mask differs."""
@@ -155,15 +161,15 @@ class Subject:
             refuted = self.judged(mutant.source).outcome == "fails"
             kind: Fate = "allowed" if found else "equivalent"
             return ("false alarm", kind) if refuted else (kind, "")
-        first, prompted = (miscounted, False) if miscounted else wrong[0]
+        first, how = (miscounted, "") if miscounted else wrong[0]
         # The true spans alone must do, unless only transformers' own count is wrong.
         outcome = self.judged(mutant.source, track=bool(miscounted), first=first).outcome
         fates: dict[str, Fate] = {"fails": "killed", "undecided": "undecided", "holds": "survived"}
-        return fates[outcome], f"{first}{', prompted' * prompted}"
+        return fates[outcome], f"{first} {how}".strip()
 
-    def _changed(self, source: str) -> dict[tuple[str, bool], Shot] | None:
+    def _changed(self, source: str) -> dict[Key, Shot] | None:
         """Renders whose spans differ; `None` if a text does."""
-        changed: dict[tuple[str, bool], Shot] = {}
+        changed: dict[Key, Shot] = {}
         for key, shot in self.shoot(source):
             if shot.text != self.shots[key].text:
                 return None
@@ -174,7 +180,7 @@ class Subject:
     def _miscounted(self, source: str) -> str:
         """The first probe on which transformers tracks other spans than the true ones."""
         for probe in self.probes:
-            shot = self.shots[probe.name, False]
+            shot = self.shots[probe.name, ""]
             if shot.text is None:
                 continue
             try:
@@ -185,37 +191,40 @@ class Subject:
                 return probe.name
         return ""
 
-    def allowed(self, key: tuple[str, bool], shot: Shot) -> bool:
+    def allowed(self, key: Key, shot: Shot) -> bool:
         """Whether the spans of a render differ only where the policy lets both stand.
 
         As many spans as the original's, one for one; two ends may differ by whitespace alone where the policy allows
         whitespace, and two starts by a prefill: text that some setting of the thinking switch prepends to that very
-        turn, and another does not. That is asked of the template without markers, not of the oracle.
+        turn, and another does not. That is asked of the template without markers, not of the oracle. What is nothing
+        but a prefill may be marked or not.
         """
-        own, text = self.shots[key], shot.text or ""
-        if len(own.spans) != len(shot.spans):
-            return False
-        prefills = [
-            (sorted((one.start, two.start)), sorted((one.end, two.end)))
-            for one, two in zip(own.spans, shot.spans, strict=True)
-        ]
+        text = shot.text or ""
         probe = next(each for each in self.probes if each.name == key[0])
-        return all(
-            (low == high or self._prefill(probe, text, low, high))
-            and (left == right or (self.policy.whitespace == "allowed" and not text[left:right].strip()))
-            for (low, high), (left, right) in prefills
+        own, theirs = self.shots[key].spans, shot.spans
+        if len(own) != len(theirs):
+            own = tuple(each for each in own if not self._prefill(probe, text, each.start, each.end))
+        if len(own) != len(theirs) and not key[1]:
+            theirs = tuple(each for each in theirs if not self._prefill(probe, text, each.end, each.start))
+        return len(own) == len(theirs) and all(
+            (one.start == two.start or self._prefill(probe, text, one.start, two.start))
+            and (one.end == two.end or self._blank(text, one.end, two.end))
+            for one, two in zip(own, theirs, strict=True)
         )
 
-    def _prefill(self, probe: Probe, text: str, low: int, high: int) -> bool:
+    def _blank(self, text: str, one: int, two: int) -> bool:
+        return self.policy.whitespace == "allowed" and not text[min(one, two) : max(one, two)].strip()
+
+    def _prefill(self, probe: Probe, text: str, right: int, mutated: int) -> bool:
+        """Whether the text between two starts is a prefill: behind the right one it has no header in it."""
         if self.policy.prefill != "either":
             return False
-        for turn in probe.assistant:
-            prompts = self._prompts(probe, turn)
-            if any(
-                text[:high].endswith(long) and long == short + text[low:high]
-                for long in prompts
-                for short in prompts
-            ):
+        low, high = sorted((right, mutated))
+        prefill = text[low:high]
+        for prompts in (self._prompts(probe, turn) for turn in probe.assistant):
+            long = [each for each in prompts if each.endswith(prefill) and text[:high].endswith(each)]
+            without = [each for each in prompts if not each.endswith(prefill)]
+            if any((right < mutated and without) or each.removesuffix(prefill) in without for each in long):
                 return True
         return False
 

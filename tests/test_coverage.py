@@ -34,7 +34,7 @@ def observed(body: str) -> tuple[Coverage, Coverage, list[Probe]]:
         "{% set why = m.reasoning %}{% if why is defined and not why %}{{ 'none' }}{% endif %}",
         "{% set tag = '<cut>' %}{% if m.tool_calls and m.content.endswith(tag) %}{{ 'cut' }}{% endif %}",
         "{{ m.thought ~ '!' if m.thought and m.tool_calls }}",
-        "{% if enable_thinking == true and m.reasoning_content and tools %}{{ 'thought' }}{% endif %}",
+        "{% if enable_thinking == true and m.tool_calls and loop.last %}{{ 'called' }}{% endif %}",
     ],
 )
 def test_a_probe_is_found_for_what_a_test_asks(body: str) -> None:
