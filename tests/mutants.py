@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any, Literal
 
 from templatefix.coverage import reaching
@@ -229,10 +230,10 @@ class Subject:
         return False
 
     def _prompts(self, probe: Probe, turn: int) -> set[str]:
-        """What inference prepends to a turn, one for each setting of the thinking switch."""
+        """What inference prepends to a turn, one for each setting of the thinking switch, and of all else or none."""
         found = set()
-        for options in switches(probe):
-            chosen = {**probe.arguments, **options}
+        for options, more in product(switches(probe), (probe.options, {})):
+            chosen = {"tools": probe.arguments["tools"], **more, **options}
             try:
                 base = self.plain.render(probe.messages[:turn], **chosen).text
                 prompt = self.plain.render(probe.messages[:turn], **chosen, add_generation_prompt=True).text
