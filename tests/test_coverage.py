@@ -153,7 +153,7 @@ def test_probes_have_names_and_texts_of_their_own() -> None:
 
 def test_transformers_tells_no_template_what_it_takes_for_itself() -> None:
     source = parse("{% if continue_final_message or company %}{{ messages }}{% endif %}")
-    assert asked_variables(source) == ["company"]
+    assert asked_variables(source) == ("company",)
 
 
 @pytest.mark.parametrize(("asked", "lines"), [("loop.index0 % 2 == 0", ()), ("loop.index0 % 2 == 1", (3,))])

@@ -61,7 +61,8 @@ def judge(
         SyntaxProblem: A template does not compile.
     """
     variables = PLACEHOLDERS if variables is None else variables
-    unmarked = parse(source if original is None else original)
+    marked = parse(source)
+    unmarked = marked if original is None else parse(original)
     observer = None
     if probes is None:
         probes, observer = reaching(unmarked, variables)
@@ -82,7 +83,6 @@ def judge(
     if all(check.outcome == "holds" for check in checks if check.claim.of_mask):
         checks += varied(variations(unmarked), before, after)
     checks += _two_turns(expectations, before)
-    marked = parse(source)
     if observer is None or original is not None:
         observer = Observer(marked, variables)
         observer.see(probes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import meta, nodes
@@ -51,11 +52,12 @@ def probes_for(source: Source) -> tuple[Probe, ...]:
     return (*MATRIX, *_with_variables(source, bases), *_with_keys(source, bases))
 
 
-def asked_variables(source: Source) -> list[str]:
+@lru_cache(maxsize=32)
+def asked_variables(source: Source) -> tuple[str, ...]:
     """Return the variables that a template reads and nobody sets, but for those every probe has."""
     # Jinja compiles to find them, and its optimiser changes the tree it compiles.
     undeclared = meta.find_undeclared_variables(parse(source.text).tree)
-    return sorted(undeclared - _GIVEN - _KEPT - _GLOBALS)
+    return tuple(sorted(undeclared - _GIVEN - _KEPT - _GLOBALS))
 
 
 def _with_variables(source: Source, bases: list[Probe]) -> Iterator[Probe]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import nodes
@@ -77,6 +78,7 @@ class Schema:
         ]
 
 
+@lru_cache(maxsize=32)
 def read_schema(source: Source) -> Schema:
     """Say what a template reads of the messages it loops over.
 

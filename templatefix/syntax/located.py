@@ -33,9 +33,9 @@ class _Environment(ImmutableSandboxedEnvironment):
         return self.located
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
-    """A parsed chat template.
+    """A parsed chat template; equal to itself alone, so that what is read of it can be cached.
 
     Args:
         text (`str`): The source with newlines normalised to `\\n`; all spans refer to it.
