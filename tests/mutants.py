@@ -47,7 +47,7 @@ NOT_RIGHT = {
     "trl/deepseek_r1_distill_training": _MERGED,
     "trl/deepseekv3_training": _MERGED,
     "trl/diffusion_gemma_training": "turns that are tool calls are not marked",
-    "trl/glm4moe_training": "undecided: a turn before a system message ends otherwise than the last",
+    "trl/glm4moe_training": "what opens a system message in the middle is marked",
     "trl/gptoss_training": _MERGED,
     "trl/muse_glimmer_training": _MERGED,
     "trl/nemotron_3_5_lightning_training": _QUOTED,

@@ -260,6 +260,19 @@ def test_what_opens_every_message_is_no_other_role_s_header() -> None:
     assert not failed
 
 
+def test_the_model_may_stop_with_what_opens_a_question() -> None:
+    source = (
+        "{% for m in messages %}{% if m.role == 'user' %}"
+        "{{ '<|user|>' if loop.first or messages[loop.index0 - 1].role != 'assistant' else '' }}{{ m.content }}"
+        "{% elif m.role == 'assistant' %}{{ '<|assistant|>' }}{% generation %}{{ (m.content or '') + '<|user|>' }}"
+        "{% endgeneration %}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+    )
+    leaks = [
+        check for check in judge(source).checks if check.claim is Claim.NO_LEAK and check.outcome == "fails"
+    ]
+    assert not leaks
+
+
 ANSWERED = "\nAnswered.<|end|>\nSaid.<|end|>\n"
 
 

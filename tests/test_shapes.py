@@ -71,6 +71,7 @@ SHAPES = {
     "bare_lead": ("wrap", ["Yes.", "No."]),
     "written_parts": ("guard", ["Yes.<over>", "No."]),
     "unasked_prompt": ("partition", ["Yes.<over>", "No."]),
+    "message_tools": ("guard", ["\nYes.", "\nNo."]),
     "question_asks": ("capture", ["Yes.", "No."]),
 }
 

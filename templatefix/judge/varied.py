@@ -76,7 +76,8 @@ def strange_headers(
         shown ([`Rendered`]): Its render.
         spans (`Sequence[Span]`): What is marked in it.
     """
-    own = [header.strip() for header in oracle.headers.texts]
+    # Where the user's header is what the model stops with, it is the assistant's too.
+    own = [*(header.strip() for header in oracle.headers.texts), oracle.closings.terminator.strip()]
     leads = {
         role: lead.strip()
         for role, lead in oracle.closings.leads.items()
@@ -89,7 +90,7 @@ def strange_headers(
             text = text.replace(one, "")
         for role, lead in leads.items():
             common = any(each != lead and each.endswith(lead) for each in leads.values())
-            if lead in text and not common and not any(lead in each or each in lead for each in own):
+            if lead in text and not common and not any(lead in each or each in lead for each in own if each):
                 detail = f"what opens a message of the role {role!r} is marked"
                 line, name = line_of(shown, [span]), expectation.probe.name
                 yield Check(Claim.NO_LEAK, name, "fails", "", lead, detail, line, "other-role-trained")

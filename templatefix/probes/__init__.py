@@ -4,7 +4,7 @@ from templatefix.probes.derived import asked_variables, probes_for, values_for, 
 from templatefix.probes.given import given
 from templatefix.probes.matrix import MATRIX
 from templatefix.probes.messages import PLACEHOLDERS, Probe, Turn, quoting, switches
-from templatefix.probes.schema import Schema, of_results, read_schema
+from templatefix.probes.schema import Schema, of_others, read_schema
 from templatefix.probes.variations import Variation, other_roles, variations
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "Variation",
     "asked_variables",
     "given",
-    "of_results",
+    "of_others",
     "other_roles",
     "probes_for",
     "quoting",

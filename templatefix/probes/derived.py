@@ -12,7 +12,7 @@ from jinja2 import meta, nodes
 from templatefix.model import Message
 from templatefix.probes.matrix import MATRIX
 from templatefix.probes.messages import PLACEHOLDERS, Probe, Turn, dialogue, probe, say
-from templatefix.probes.schema import ITEM, Path, Schema, give, of_results, read_schema
+from templatefix.probes.schema import ITEM, Path, Schema, give, of_others, read_schema
 from templatefix.syntax import Source, parse
 
 _GIVEN = {"messages", "tools", "documents", "add_generation_prompt", "enable_thinking", *PLACEHOLDERS}
@@ -90,7 +90,7 @@ def values_for(source: Source, name: str) -> list[Any]:
 def _with_keys(source: Source, bases: list[Probe]) -> Iterator[Probe]:
     schema = read_schema(source)
     for key in [key for key in schema.children(()) if key not in _KEYS and key != ITEM][:_MOST]:
-        yield with_key(bases[-1 if of_results(key) else 0], schema, (key,))
+        yield with_key(bases[-1 if of_others(key) else 0], schema, (key,))
     roles = [role for role in schema.choices.get(("role",), {}) if role not in _ROLES | _own_roles(source)]
     for role in roles[:_MOST]:
         yield from _with_role(role)
@@ -133,8 +133,8 @@ def with_key(base: Probe, schema: Schema, path: Path, *, flat: bool = False) -> 
     """
     given: list[tuple[Message, Turn]] = []
     for index, (message, turn) in enumerate(zip(base.messages, base.turns, strict=True)):
-        needed = "tool_calls" if of_results(path[0]) else path[0]
-        more = path[0] not in _KEYS and not of_results(path[0])
+        needed = "tool_calls" if of_others(path[0]) else path[0]
+        more = path[0] not in _KEYS and not of_others(path[0])
         wanted = turn.role == "assistant" and (more or needed in message)
         given.append(give(schema, path, message, turn, str(index), flat=flat) if wanted else (message, turn))
     name = f"{base.name}, messages with {path[0]!r}{' flat' if flat else ''}"

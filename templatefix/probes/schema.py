@@ -17,12 +17,12 @@ from templatefix.syntax import Source
 Path = tuple[str, ...]
 ITEM, VALUE = "[]", "{}"
 """Steps of a path besides keys: an item of a list, a value of a mapping."""
-_RESULTS = re.compile(r"output|result|response|observation")
+_OTHERS = re.compile(r"output|result|response|observation|execution|(tool|function|document)s$")
 
 
-def of_results(key: str) -> bool:
-    """Whether a key, or a name, is of what tools answered, in a message that is not theirs."""
-    return bool(_RESULTS.search(key.lower()))
+def of_others(key: str) -> bool:
+    """Whether a key, or a name, is of what the caller offered or tools answered, in a message that is not theirs."""
+    return bool(_OTHERS.search(key.lower()))
 
 
 _SAME = {"items", "list", "default", "trim", "d", "dictsort", "sort", "reverse", "string", "safe", "lower"}
@@ -188,7 +188,7 @@ def _answered(value: Any, inside: bool) -> Iterator[str]:
     """The texts in a value that stand below a key of what tools answered."""
     if isinstance(value, dict):
         for key, below in value.items():
-            yield from _answered(below, inside or of_results(key))
+            yield from _answered(below, inside or of_others(key))
     elif isinstance(value, list):
         for below in value:
             yield from _answered(below, inside)
@@ -212,7 +212,7 @@ def give(
     used: list[str] = []
     texts = (f"Larkspur{label}x{index} for {path[0][::-1]}{index}." for index in range(100))
     value = schema.fill(path, texts, used, flat=flat)
-    quoted = {*_answered(value, of_results(path[0]))}
+    quoted = {*_answered(value, of_others(path[0]))}
     own = tuple(text for text in used if text not in quoted)
     turn = replace(turn, quoted=(*turn.quoted, *(text for text in used if text in quoted)))
     kept = tuple(

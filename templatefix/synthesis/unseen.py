@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from jinja2 import nodes
 
 from templatefix.coverage import loop_targets, possible
-from templatefix.probes import of_results
+from templatefix.probes import of_others
 from templatefix.syntax import Source
 from templatefix.syntax.chain import atoms, is_literal
 from templatefix.synthesis.outputs import Cut, Leaf
@@ -51,7 +51,7 @@ def reads_message(output: nodes.Output, above: Sequence[nodes.Node]) -> bool:
         for name in (root, *root.find_all(nodes.Name))
         if isinstance(name, nodes.Name)
     ]
-    if any(of_results(each) for each in (*keys, *words, *names)):
+    if any(of_others(each) for each in (*keys, *words, *names)):
         return False
     only = output.nodes[0]
     plain = len(output.nodes) == 1 and not isinstance(only, nodes.TemplateData | nodes.Add | nodes.Concat)
