@@ -114,7 +114,7 @@ class Closings:
         if any(each and last.endswith(each) for each in stops):
             return last
         rest = gap[0].removeprefix(last)
-        more = self.between(rest, gap[1])
+        more = self.between(rest, gap[1], called=True)
         if more is not None:
             return last + more
         first, ended = bracketed(rest)[:1], bracketed(last)[-1:]
@@ -148,7 +148,14 @@ class Closings:
             return closing if closing.strip() in ("", self.eos, self.common) else None
         if self.common and rest.startswith(self.common):
             return gap[: len(gap) - len(rest)] + self.common
-        return None
+        return self._once(gap) if called else None
+
+    def _once(self, gap: str) -> str | None:
+        """What closes a call behind its own syntax: the terminator, if another message begins right there."""
+        stop = self.terminator.strip()
+        before, _, after = gap.partition(stop) if stop and gap.count(stop) == 1 else ("", "", "")
+        begun = any(lead.strip() and after.lstrip().startswith(lead.strip()) for lead in self.leads.values())
+        return before + stop if begun else None
 
 
 def _before_question(terminator: str, views: Sequence[View]) -> tuple[str, str]:

@@ -56,7 +56,7 @@ def behind_loop(probe: Probe, traced: Trace, turn: int) -> tuple[int, int] | Non
         turn (`int`): Index of the last message.
     """
     last = max((piece.span.end for piece in traced.pieces if piece.message is not None), default=0)
-    texts = probe.turns[turn].texts
+    texts = [text for text in probe.turns[turn].texts if text in traced.text]  # reasoning may be dropped
     found = bool(texts) and all(traced.text.find(text, last) >= 0 for text in texts)
     return (last, len(traced.text)) if found and last else None
 
