@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 from jinja2 import nodes
@@ -18,7 +18,9 @@ from templatefix.probes import MATRIX, Probe, Turn, asked_variables, read_schema
 from templatefix.syntax import Source
 
 Change = Callable[[Probe], Probe]
-_TRIES = 300
+_TRIES = 400
+"""How many probes are tried for one output."""
+_ALL_TRIES = 1000
 _BASES = (
     "two turns",
     "reasoning last",
@@ -40,8 +42,8 @@ def search(observer: Observer) -> list[Probe]:
     found: list[Probe] = []
     tried: set[str] = set()
     for output in observer.missing():
-        for probe in _for_output(observer, output):
-            if probe.name in tried or len(tried) >= _TRIES:
+        for probe in islice(_for_output(observer, output), _TRIES):
+            if probe.name in tried or len(tried) >= _ALL_TRIES:
                 continue
             tried.add(probe.name)
             if observer.see([probe]):
@@ -74,8 +76,10 @@ def _for_output(observer: Observer, output: nodes.Output) -> Iterator[Probe]:
     changes: list[Change] = [_emptied, _blank, _unsaid, _strung]
     changes += [partial(with_key, schema=schema, path=(key,)) for key in keys]
     changes += [partial(with_key, schema=schema, path=(key,), flat=True) for key in keys]
-    nothing: tuple[Any, ...] = ("", [], None)
-    changes += [partial(_with, key=key, value=value) for key in keys for value in nothing]
+    told: dict[str, list[Any]] = {
+        key: [*list(schema.choices.get((key,), ()))[:4], "", [], None] for key in keys
+    }
+    changes += [partial(_with, key=key, value=value) for key in keys for value in told[key]]
     changes += [partial(_worded, word=word) for word in dict.fromkeys(words)]
     changes.append(_begun)
     # A variable's value alone, then each change alone, before the two go together.

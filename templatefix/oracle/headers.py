@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os.path import commonprefix
 
 from templatefix.oracle.views import View, common_prefix, whole, whole_after
 
@@ -123,7 +124,7 @@ def _learn(views: Sequence[View], parts: bool) -> Headers:
                 at_once = not full[opening.cut : place[0]].strip()
                 if at_once or (opening.prefilled and not _before_user(view, full, turn, shared)):
                     partial.add(shared)
-            certain |= _like_user(view, full, turn)
+            certain |= _like_user(view, full, turn) | _forked(view, full, turn, opening.base)
             if place and view.plain(turn, parts=parts) and opening.base in opening.starts:
                 bare.add(not full[opening.base : place[0]].strip())
     certain = {header for header in certain if header.strip()}
@@ -205,6 +206,17 @@ def _before_user(view: View, full: str, turn: int, text: str) -> bool:
         ):
             return True
     return not text.strip()
+
+
+def _forked(view: View, full: str, turn: int, base: int) -> set[str]:
+    """The header alone where each setting of the thinking switch goes on with a prefill of its own."""
+    tails = sorted({prompt[len(before) :] for before, prompt in view.prompts(turn)})
+    if len(tails) < 2:
+        return set()
+    cut = whole(tails[0], len(commonprefix(tails)), *tails[1:])
+    head = tails[0][:cut]
+    forks = all(tail[cut:].lstrip()[:1] in ("<", "[") for tail in tails)
+    return {head} if forks and full.startswith(head, base) else set()
 
 
 def _like_user(view: View, full: str, turn: int) -> set[str]:
