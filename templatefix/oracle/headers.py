@@ -213,7 +213,7 @@ def _forked(view: View, full: str, turn: int, base: int) -> set[str]:
     tails = sorted({prompt[len(before) :] for before, prompt in view.prompts(turn)})
     if len(tails) < 2:
         return set()
-    cut = whole(tails[0], len(commonprefix(tails)), *tails[1:])
+    cut = whole(tails[0], len(commonprefix(tails)), *tails[1:])  # noqa: RUF071 - of characters
     head = tails[0][:cut]
     forks = all(tail[cut:].lstrip()[:1] in ("<", "[") for tail in tails)
     return {head} if forks and full.startswith(head, base) else set()
