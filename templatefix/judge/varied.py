@@ -76,12 +76,17 @@ def strange_headers(
         shown ([`Rendered`]): Its render.
         spans (`Sequence[Span]`): What is marked in it.
     """
-    # Where the user's header is what the model stops with, it is the assistant's too.
-    own = [*(header.strip() for header in oracle.headers.texts), oracle.closings.terminator.strip()]
+    own = [header.strip() for header in oracle.headers.texts]
+    known = [lead.strip() for lead in oracle.closings.leads.values()]
     leads = {
         role: lead.strip()
         for role, lead in oracle.closings.leads.items()
         if role in ("user", "system", "tool") and any(map(str.isalpha, lead))
+        if lead.strip() not in oracle.closings.terminator  # the model may stop with what opens a question
+        if not any(
+            each != lead.strip() and each.endswith(lead.strip()) for each in known
+        )  # it opens all messages
+        if not any(lead.strip() in each or each in lead for each in own)
     }
     said = [text for turn in expectation.probe.turns if turn.role == "assistant" for text in turn.texts]
     for span in spans:
@@ -89,8 +94,7 @@ def strange_headers(
         for one in said:
             text = text.replace(one, "")
         for role, lead in leads.items():
-            common = any(each != lead and each.endswith(lead) for each in leads.values())
-            if lead in text and not common and not any(lead in each or each in lead for each in own if each):
+            if lead in text:
                 detail = f"what opens a message of the role {role!r} is marked"
                 line, name = line_of(shown, [span]), expectation.probe.name
                 yield Check(Claim.NO_LEAK, name, "fails", "", lead, detail, line, "other-role-trained")
