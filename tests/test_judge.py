@@ -126,7 +126,7 @@ def test_an_empty_verdict_is_undecided() -> None:
     assert Verdict().outcome == "undecided"
 
 
-NEVER = "        {%- if message.content == 'never said' %}{{- '<odd>' }}{%- endif %}\n"
+NEVER = "        {%- if message.content == message.role ~ ' never said' %}{{- '<odd>' }}{%- endif %}\n"
 
 
 def test_a_marked_output_that_no_probe_reached_is_noted() -> None:
@@ -177,7 +177,7 @@ def test_the_item_that_an_index_counts_is_the_message(item: str, outcome: str) -
 
 
 def test_an_operand_that_printed_nothing_is_a_hole() -> None:
-    secret = "(message.content if message.content == 'never said' else '')"
+    secret = "(message.content if message.content == message.role ~ ' never said' else '')"
     source = RIGHT.replace(
         "{{- '<|assistant|>' }}\n        {%- g", f"{{{{- '<|assistant|>' + {secret} }}}}\n        {{%- g"
     )

@@ -134,13 +134,13 @@ def test_candidates_are_the_same_program(name: str) -> None:
 def test_what_no_probe_reaches_is_marked_behind_the_header_it_writes(stop: str) -> None:
     source = (
         "{%- for m in messages %}{%- if m.role == 'assistant' %}"
-        f"{{%- if m.content == 'never said' %}}{{{{- '<a>' + m.content + '{stop}' }}}}"
+        f"{{%- if m.content == m.role ~ ' never said' %}}{{{{- '<a>' + m.content + '{stop}' }}}}"
         f"{{%- else %}}{{{{- '<a>' + m.content + '{stop}' }}}}{{%- endif %}}"
         "{%- else %}{{- '<u>' + m.content + '</u>' }}{%- endif %}{%- endfor %}"
         "{%- if add_generation_prompt %}{{- '<a>' }}{%- endif %}"
     )
     outcome = fix(Template.from_source(source))
     assert outcome.status == "patched", outcome.reason
-    said = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "never said"}]
+    said = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "assistant never said"}]
     rendered = Renderer(outcome.after, PLACEHOLDERS).render(said)
-    assert "".join(span.of(rendered.text) for span in rendered.spans) == "never said</a>"
+    assert "".join(span.of(rendered.text) for span in rendered.spans) == "assistant never said</a>"
