@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from templatefix.oracle.closings import Closings, tail
 from templatefix.oracle.headers import Headers
 from templatefix.oracle.prefix import Bounds, ends
@@ -67,18 +65,12 @@ def _headless(
     parts = isinstance(view.probe.messages[turn].get("content"), list)
     if not view.plain(turn, parts=parts):
         return frozenset()
-    nothing = window.strip() in ("", closings.terminator.strip()) or (turn == 0 and _hoisted(view, window))
+    nothing = window.strip() in ("", closings.terminator.strip())
     opens = turn == 0 and headers.none
     content = str(view.probe.messages[turn].get("content"))
     padded = not closings.terminator or headers.none or content[:1].isspace()
     blank = len(window) - len(window.rstrip()) if padded else 0
     return frozenset(range(start - blank, start + 1)) if nothing or opens else frozenset()
-
-
-def _hoisted(view: View, window: str) -> bool:
-    """Whether a text before the first message stands there without that message too, as BOS and offered tools do."""
-    rest = replace(view.probe, messages=view.probe.messages[1:], turns=view.probe.turns[1:])
-    return (View(view.renderer, rest).full or "").startswith(window)
 
 
 def _closing(view: View, turn: int, full: str, closings: Closings) -> str | None:

@@ -18,7 +18,6 @@ from templatefix.syntax import Source
 _CALL = "tool call with content and reasoning, then the tool"
 _BASES = ("two turns", "system, three turns", "parts without system", _CALL)
 _STANDARD = ("system", "user", "assistant", "tool")
-_CASES = ("lower", "upper", "title", "capitalize")
 _MOST_WORDS = 12
 
 
@@ -61,9 +60,7 @@ def other_roles(source: Source) -> list[str]:
     Args:
         source (`Source`): The template.
     """
-    roles = [role for role in read_schema(source).choices.get(("role",), {}) if role not in _STANDARD]
-    cased = ["Assistant", "ASSISTANT"] if any(each in source.text for each in _CASES) else []
-    return [*dict.fromkeys([*roles, *cased])]
+    return [role for role in read_schema(source).choices.get(("role",), {}) if role not in _STANDARD]
 
 
 def _changed(base: Probe, name: str, change: Callable[[int, Message], Message]) -> Probe:
