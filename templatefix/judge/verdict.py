@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from templatefix.coverage import Observer, reaching
+from templatefix.coverage import Observer, aliases, reaching
 from templatefix.errors import RenderError
 from templatefix.judge import claims
 from templatefix.judge.exact import exact_span
@@ -81,7 +81,7 @@ def judge(
         if hasty and any(check.outcome == "fails" and check.claim.of_mask for check in found):
             return Verdict(tuple(checks), policy)
     if all(check.outcome == "holds" for check in checks if check.claim.of_mask):
-        checks += varied(variations(unmarked), before, after)
+        checks += varied(variations(unmarked, aliases(unmarked, variables)), before, after)
     checks += _two_turns(expectations, before)
     if observer is None or original is not None:
         observer = Observer(marked, variables)

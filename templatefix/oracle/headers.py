@@ -108,6 +108,7 @@ def learn(views: Sequence[View]) -> Headers:
 def _learn(views: Sequence[View], parts: bool) -> Headers:
     certain: set[str] = set()
     partial: set[str] = set()
+    forked: dict[str, set[str]] = {"whole": set(), "part": set(), "asked": set()}
     bare: set[bool] = set()
     for view in views:
         full = view.full
@@ -121,12 +122,19 @@ def _learn(views: Sequence[View], parts: bool) -> Headers:
             certain |= {full[opening.base : start] for start in opening.starts}
             shared = full[opening.base : opening.cut]
             if place and opening.cut <= place[0] and not opening.starts:
-                at_once = not full[opening.cut : place[0]].strip()
-                if at_once or (opening.prefilled and not _before_user(view, full, turn, shared)):
+                if not full[opening.cut : place[0]].strip():
                     partial.add(shared)
-            certain |= _like_user(view, full, turn) | _forked(view, full, turn, opening.base)
+                elif opening.prefilled:
+                    forked["part"].add(shared)
+            certain |= _like_user(view, full, turn)
+            forked["whole"] |= _forked(view, full, turn, opening.base)
+            heads = forked["whole"] | forked["part"]
+            forked["asked"] |= {each for each in heads if _before_user(view, full, turn, each)}
             if place and view.plain(turn, parts=parts) and opening.base in opening.starts:
                 bare.add(not full[opening.base : place[0]].strip())
+    # What also stands before some question names no role.
+    certain |= forked["whole"] - forked["asked"]
+    partial |= forked["part"] - forked["asked"]
     certain = {header for header in certain if header.strip()}
     # What goes on from a whole header is a prefill cut short.
     certain |= {each for each in partial if each.strip() and not each.startswith(tuple(certain))}

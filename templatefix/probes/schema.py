@@ -17,7 +17,7 @@ from templatefix.syntax import Source
 Path = tuple[str, ...]
 ITEM, VALUE = "[]", "{}"
 """Steps of a path besides keys: an item of a list, a value of a mapping."""
-_OTHERS = re.compile(r"output|result|response|observation|execution|(tool|function|document)s$")
+_OTHERS = re.compile(r"output|result|response|observation|^(tools|functions|documents)$")
 
 
 def of_others(key: str) -> bool:

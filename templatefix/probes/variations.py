@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,7 +34,7 @@ class Variation:
     like: Probe | None = None
 
 
-def variations(source: Source) -> tuple[Variation, ...]:
+def variations(source: Source, aliases: Sequence[str] = ()) -> tuple[Variation, ...]:
     """Return conversations that differ from probes in what a template may heed.
 
     Names, variables, keys of messages with the values that the template compares anything with; words that it looks
@@ -42,6 +42,7 @@ def variations(source: Source) -> tuple[Variation, ...]:
 
     Args:
         source (`Source`): The template.
+        aliases (`Sequence[str]`): Other names under which it knows the assistant.
     """
     known = {each.name: each for each in MATRIX}
     bases = [known[name] for name in _BASES]
@@ -49,7 +50,7 @@ def variations(source: Source) -> tuple[Variation, ...]:
     plain = [*_named(bases), *_set(source, bases), *_keyed(source, schema, bases), *_worded(source, bases[1])]
     plain += [*_much(bases), *_called(source, bases)]
     found = [Variation(each) for each in plain]
-    for role in other_roles(source):
+    for role in aliases:
         found += [Variation(_told(base, f"as {role!r}", role=role), base) for base in bases]
     return tuple(found)
 

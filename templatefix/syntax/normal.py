@@ -81,12 +81,14 @@ class _Normaliser:
             arms = [self.body(node.body), self.body(node.else_)]
             if arms[0] == arms[1]:
                 return list(arms[0])
-        if isinstance(node, nodes.For) and isinstance(node.target, nodes.Name):
-            hidden = {node.target.name, *(name for each in node.body for name in stored(each))}
+        if isinstance(node, nodes.For):
+            hidden = _names_in(node.target) | {name for each in node.body for name in stored(each)}
             outer = [each for each in self.targets if not hidden & _names_in(each)]
-            own = message_of(node)
+            own = None if _displayed(node.iter) else message_of(node)
             inside = (*outer, own) if own is not None else tuple(outer)
             return [self._fields(node, _Normaliser(self.source, inside))]
+        if isinstance(node, nodes.With | nodes.Macro | nodes.CallBlock):  # they have names of their own
+            return [self._fields(node, _Normaliser(self.source))]
         return [self._fields(node)]
 
     def _asks_role(self, test: nodes.Node) -> bool:
@@ -134,6 +136,13 @@ class _Normaliser:
         return tuple(values)
 
 
-def _names_in(node: nodes.Expr) -> set[str]:
+def _displayed(items: nodes.Node) -> bool:
+    """Whether a loop's items may be names in a list that the template writes: one that is not set cannot be read."""
+    written: list[nodes.List | nodes.Tuple] = [*items.find_all(nodes.List), *items.find_all(nodes.Tuple)]
+    written += [items] if isinstance(items, nodes.List | nodes.Tuple) else []
+    return any(not isinstance(item, nodes.Const | nodes.Dict) for each in written for item in each.items)
+
+
+def _names_in(node: nodes.Node) -> set[str]:
     found = [node] if isinstance(node, nodes.Name) else list(node.find_all(nodes.Name))
     return {name.name for name in found}
