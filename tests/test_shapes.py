@@ -72,7 +72,7 @@ SHAPES = {
     "written_parts": ("guard", ["Yes.<over>", "No."]),
     "unasked_prompt": ("partition", ["Yes.<over>", "No."]),
     "message_tools": ("guard", ["\nYes.", "\nNo."]),
-    "last_apart": ("split", ["Yes.\n<over>", "<think></think>No.\n<over>"]),
+    "last_apart": ("split", ["Yes.\n<over>", "No.\n<over>"]),
     "question_asks": ("capture", ["Yes.", "No."]),
 }
 
