@@ -22,8 +22,9 @@ def varied(found: Sequence[Variation], before: Renderer, after: Renderer) -> Ite
     """
     for each in found:
         probe = each.probe
-        plain = _text(before, probe)
-        if plain is None or (each.like is not None and _text(before, each.like) != plain):
+        plain = before.text(probe.messages, **probe.arguments)
+        like = each.like
+        if plain is None or (like and before.text(like.messages, **like.arguments) != plain):
             continue  # it does not render, or the role is another one
         try:
             shown = after.render(probe.messages, **probe.arguments)
@@ -37,13 +38,6 @@ def varied(found: Sequence[Variation], before: Renderer, after: Renderer) -> Ite
             yield Check(Claim.SAME_TEXT, probe.name, "fails", plain, shown.text, detail)
             continue
         yield next(_misplaced(probe, shown), Check(Claim.EXACT_SPAN, probe.name, "holds"))
-
-
-def _text(renderer: Renderer, probe: Probe) -> str | None:
-    try:
-        return renderer.render(probe.messages, **probe.arguments).text
-    except RenderError:
-        return None
 
 
 def _misplaced(probe: Probe, shown: Rendered) -> Iterator[Check]:

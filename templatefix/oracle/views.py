@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from templatefix.errors import RenderError
 from templatefix.probes import Probe, switches
 from templatefix.render import Renderer
 
@@ -132,11 +131,9 @@ class View:
         # Probes are made of the same message objects.
         key = (*map(id, messages), bool(tools), prompt, repr(sorted(chosen.items())))
         if key not in self.cache:
-            try:
-                rendered = self.renderer.render(messages, tools=tools, add_generation_prompt=prompt, **chosen)
-                self.cache[key] = rendered.text
-            except RenderError:
-                self.cache[key] = None
+            self.cache[key] = self.renderer.text(
+                messages, tools=tools, add_generation_prompt=prompt, **chosen
+            )
         return self.cache[key]
 
     def prompts(self, count: int) -> list[tuple[str, str]]:

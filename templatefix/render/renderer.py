@@ -74,6 +74,13 @@ class Renderer:
         text = "".join(self.generate(chat, tools, add_generation_prompt, options))
         return split_marks(text)
 
+    def text(self, messages: Conversation, **options: Any) -> str | None:
+        """Return the text of one conversation, or `None` where the template raises; see `render`."""
+        try:
+            return self.render(messages, **options).text
+        except RenderError:
+            return None
+
     def generate(
         self,
         chat: list[dict[str, Any]],
