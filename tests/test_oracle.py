@@ -86,7 +86,11 @@ def test_results_within_a_turn_are_not_owed(probe: str, turns: list[list[str]]) 
 def around(found: Expectation, turn: Owed | Undecided) -> list[str]:
     """What a turn owes for sure: its span without the holes in it."""
     assert isinstance(turn, Owed) and found.text is not None
-    edges = [min(turn.starts), *(at for hole in turn.holes for at in hole), min(turn.ends)]
+    edges = [
+        min(turn.starts),
+        *(at for hole in turn.holes for at in (max(hole.outs), min(hole.ins))),
+        min(turn.ends),
+    ]
     return [found.text[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True)]
 
 
@@ -103,9 +107,8 @@ def test_results_that_the_calling_message_holds_are_not_owed(content: str) -> No
     assert {found.text[slice(*place)] for place in found.foreign} >= set(probe.turns[1].quoted)
     if content:
         ended = answer + len("<answer>")
-        assert turn.holes[0][0] == ended < turn.holes[0][1] and found.text[: min(turn.ends)].endswith(
-            f"{content}<|stop|>"
-        )
+        assert turn.holes[0].outs == {ended} and ended < min(turn.holes[0].ins)
+        assert found.text[: min(turn.ends)].endswith(f"{content}<|stop|>")
     else:
         assert answer + len("<answer>") in turn.ends and max(turn.ends) == answer + len("<answer>")
 

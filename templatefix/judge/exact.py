@@ -8,7 +8,7 @@ from dataclasses import replace
 from templatefix.judge.faults import faults
 from templatefix.judge.spans import line_of, merged, texts_of
 from templatefix.model import Check, Claim, Policy, Rendered, Span
-from templatefix.oracle import Expectation, Owed, Undecided
+from templatefix.oracle import Expectation, Hole, Owed, Undecided
 
 
 def exact_span(
@@ -76,8 +76,8 @@ def _joined(turns: list[Owed]) -> list[Owed]:
     for turn in turns:
         if joined and joined[-1].ends & turn.starts:
             last = joined[-1]
-            between = (min(last.ends), max(max(turn.starts), min(last.ends)))
-            holes = (*last.holes, between, *turn.holes)
+            low = min(last.ends)
+            holes = (*last.holes, Hole.any_of(low, max(max(turn.starts), low)), *turn.holes)
             starts = last.starts | turn.starts if last.optional else last.starts
             ends = last.ends | turn.ends if turn.optional else turn.ends
             optional = last.optional and turn.optional

@@ -46,6 +46,6 @@ def faults(expectation: Expectation, turn: Owed, inside: Sequence[Span]) -> Iter
         else:
             yield "text-after-turn-trained", f"{text[max(ends) : end]!r} after the end of {who} is marked"
     gaps = [(one.end, two.start) for one, two in pairwise(inside)]
-    broken = [gap for gap in gaps if not any(low <= gap[0] and gap[1] <= high for low, high in turn.holes)]
+    broken = [gap for gap in gaps if not any(hole.holds(gap) for hole in turn.holes)]
     if broken:
         yield "turn-in-pieces", f"within {who}, {text[broken[0][0] : broken[0][1]]!r} is not marked"

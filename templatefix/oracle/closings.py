@@ -85,6 +85,11 @@ class Closings:
             _longest_first({text for view in views for text in _of_answers(view)}),
         )
 
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """What surely closes turns, wherever it stands."""
+        return tuple(each for each in (self.terminator, self.common, self.eos, *self.shared) if each.strip())
+
     def bare(self, text: str) -> str:
         """Return a render that ends in an assistant turn without the extra text."""
         text = text.rstrip()
@@ -110,8 +115,8 @@ class Closings:
             last (`str`): What follows the turn's own last text where it is the last turn.
             gap (`tuple[str, str]`): See `View.gap`.
         """
-        stops = (self.terminator, self.common, self.eos, *self.shared, *self.answers)
-        if any(each and last.endswith(each) for each in stops):
+        stops = (*self.stops, *self.answers)
+        if any(last.endswith(each) for each in stops):
             return last
         rest = gap[0].removeprefix(last)
         more = self.between(rest, gap[1], called=True)
@@ -243,8 +248,14 @@ def _of_calls(view: View) -> Iterator[str]:
     full = view.full
     places = view.located(full) if full else []
     for turn in view.probe.assistant:
-        last, place = tail(view, turn), places[turn] if places else None
+        last, place, quoted = (
+            tail(view, turn),
+            places[turn] if places else None,
+            view.probe.turns[turn].quoted,
+        )
         if "tool_calls" not in view.probe.messages[turn] or not (full and place and last and last.strip()):
+            continue
+        if any(each in last for each in quoted):
             continue
         if full.startswith(last.rstrip(), place[1]):
             yield last.rstrip()

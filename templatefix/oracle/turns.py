@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from templatefix.oracle import prefix, sentinels
+from templatefix.oracle import holes, prefix, sentinels
 from templatefix.oracle.closings import Closings
 from templatefix.oracle.headers import Headers, openings
+from templatefix.oracle.holes import Hole
 from templatefix.oracle.prefix import Bounds
 from templatefix.oracle.views import Place, View, common_prefix, pieces, whole
 
@@ -23,8 +24,7 @@ class Owed:
         ends (`frozenset[int]`): Offsets at which it may end; several where no terminator tells where.
         header (`int`): Where the header before the span begins.
         optional (`bool`): Whether it may be unmarked: nothing that the message says is in the render.
-        holes (`tuple[tuple[int, int], ...]`): Stretches within it that hold texts of other roles; around those it may
-            be marked or not.
+        holes (`tuple[Hole, ...]`): Stretches within it that hold texts of other roles.
     """
 
     turn: int
@@ -32,7 +32,7 @@ class Owed:
     ends: frozenset[int]
     header: int
     optional: bool = False
-    holes: tuple[tuple[int, int], ...] = ()
+    holes: tuple[Hole, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +152,18 @@ def _in_pieces(view: View, turn: int, headers: Headers, closings: Closings) -> O
     Or before those that its message holds; then the first of them ends it, with what opens it or without.
     """
     full, own, others = view.full or "", view.pieces(view.full or "", turn), _others(view, turn)
-    holes = [
-        (one[1], two[0]) for one, two in pairwise(own) if any(one[1] <= at[0] < two[0] for at, _ in others)
-    ]
-    # What closes a call is the model's, and no result.
-    ended = [next((each for each in closings.calls if full.startswith(each, low)), "") for low, _ in holes]
-    holes = [(low + len(end), high) for (low, high), end in zip(holes, ended, strict=True)]
+    found_holes = []
+    for (start, low), (high, end) in pairwise(own):
+        within = [at for at, _ in others if low <= at[0] < high]
+        if within:
+            out = holes.outs(view, turn, full[start:low], [at for at, _ in within], low, closings)
+            back = [at for _, at in within]
+            found_holes.append(
+                Hole(out, holes.ins(view, turn, full[high:end], back, high, headers, closings))
+            )
     last = own[-1][1] if own else 0
     held = [at for each in view.probe.turns[turn].quoted for at, _ in pieces(full, [each]) if at >= last]
-    if not own or not (holes or held):
+    if not own or not (found_holes or held):
         return None
     before = max((end for (_, end), _ in others if end <= own[0][0]), default=0)
     found = headers.found(full[before : own[0][0]], before)
@@ -168,13 +171,14 @@ def _in_pieces(view: View, turn: int, headers: Headers, closings: Closings) -> O
     if not found:
         return None
     if held:
-        return Owed(turn, starts, frozenset(range(last, min(held) + 1)), min(found)[0], holes=tuple(holes))
+        ends = holes.outs(view, turn, full[slice(*own[-1])], held, last, closings)
+        return Owed(turn, starts, ends, min(found)[0], holes=tuple(found_holes))
     after, role = next(((at[0], role) for at, role in others if at[0] >= last), (len(full), ""))
     closing = closings.between(full[last:after], role)
     if closing is None:
         return None
     ends = prefix.ends(full, last + len(closing), max(starts), (own[0][0], last))
-    return Owed(turn, starts, ends, min(found)[0], holes=tuple(holes))
+    return Owed(turn, starts, ends, min(found)[0], holes=tuple(found_holes))
 
 
 def _show(span: Bounds) -> str:

@@ -169,6 +169,17 @@ class View:
         messages[turn] = {**messages[turn], "content": content}
         return View(self.renderer, replace(self.probe, messages=messages)).full != self.full
 
+    def without_quoted(self, turn: int) -> str | None:
+        """The render up to a message that holds no texts of others, or `None` where the template raises."""
+        quoted, message = self.probe.turns[turn].quoted, self.probe.messages[turn]
+        own = {
+            key: value for key, value in message.items() if not any(each in repr(value) for each in quoted)
+        }
+        if len(own) == len(message):
+            return self.upto(turn + 1, False)
+        messages = [*self.probe.messages[:turn], own]
+        return View(self.renderer, replace(self.probe, messages=messages)).full
+
     def gap(self, turn: int) -> tuple[str, str] | None:
         """What stands between a message's own text and that of the next one found, and the role of that one.
 

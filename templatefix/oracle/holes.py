@@ -1,0 +1,102 @@
+"""Where a turn breaks off and goes on that is printed round texts of others, as a tool's result within it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from os.path import commonprefix
+
+from templatefix.oracle.closings import Closings
+from templatefix.oracle.headers import Headers
+from templatefix.oracle.views import Place, View, bracketed, common_prefix, whole, whole_after
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A stretch within a turn that holds texts of other roles.
+
+    Args:
+        outs (`frozenset[int]`): Offsets at which the owed text may break off before it.
+        ins (`frozenset[int]`): Offsets at which it may go on behind it.
+    """
+
+    outs: frozenset[int]
+    ins: frozenset[int]
+
+    @classmethod
+    def any_of(cls, low: int, high: int) -> Hole:
+        """A stretch of which every part may be marked or not."""
+        room = frozenset(range(low, high + 1))
+        return cls(room, room)
+
+    def holds(self, gap: Place) -> bool:
+        """Whether the text between two spans is what a hole leaves out."""
+        return gap[0] in self.outs and gap[1] in self.ins
+
+
+def outs(
+    view: View, turn: int, last: str, others: Sequence[int], low: int, closings: Closings
+) -> frozenset[int]:
+    """Return where a turn may break off before a text of another role.
+
+    Its own text ends where its render begins to differ from that without the other's text: what follows opens a
+    result. A bracketed token right there may be the stop.
+
+    Args:
+        view (`View`): The probe.
+        turn (`int`): Index of the message.
+        last (`str`): The turn's own text before the hole.
+        others (`Sequence[int]`): Where texts of others stand in the hole.
+        low (`int`): Where the turn's own text before the hole ends.
+        closings (`Closings`): How turns end.
+    """
+    full = view.full or ""
+    gap = full[low : min(others)]
+    ended = next((each for each in closings.calls if gap.startswith(each)), None)
+    if ended is not None:
+        return frozenset([low + len(ended)])
+    alone = view.without_quoted(turn)
+    if alone is None or alone.count(last) != 1:
+        return frozenset(range(low, min(others) + 1))
+    rest = alone[alone.index(last) + len(last) :]
+    cut = whole(gap, common_prefix(gap, rest), rest)
+    at, behind = low + len(gap[:cut].rstrip()), gap[cut:]
+    token = next((each for each in bracketed(behind)[:1] if behind.startswith(each)), "")
+    stopped = low + cut + len(token)
+    if token and token in closings.stops:
+        return frozenset([stopped])
+    return frozenset({*range(at, low + cut + 1), stopped})
+
+
+def ins(
+    view: View, turn: int, first: str, others: Sequence[int], high: int, headers: Headers, closings: Closings
+) -> frozenset[int]:
+    """Return where a turn may go on behind a text of another role.
+
+    Behind a header, or where its render is the same without the other's text: a prefill may stand there.
+
+    Args:
+        view (`View`): The probe.
+        turn (`int`): Index of the message.
+        first (`str`): The turn's own text behind the hole.
+        others (`Sequence[int]`): Where texts of others in the hole end.
+        high (`int`): Where the turn's own text behind the hole starts.
+        headers (`Headers`): What stands before assistant turns.
+        closings (`Closings`): How turns end.
+    """
+    full, low = view.full or "", max(others)
+    window = full[low:high]
+    if heads := frozenset(end for _, end in headers.found(window, low)):
+        return heads
+    alone = view.without_quoted(turn)
+    if alone is None or alone.count(first) != 1:
+        return frozenset(range(low, high + 1))
+    before = alone[: alone.index(first)]
+    shared = len(commonprefix([window[::-1], before[::-1]]))  # noqa: RUF071 - of characters
+    at = _behind_stops(window, whole_after(window, len(window) - shared), closings.stops)
+    return frozenset(range(low + at, high + 1))
+
+
+def _behind_stops(window: str, at: int, stops: Iterable[str]) -> int:
+    """Move `at` behind what closes turns."""
+    return max([at, *(window.rfind(each) + len(each) for each in stops if each in window)])
