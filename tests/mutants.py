@@ -198,9 +198,9 @@ class Subject:
         """Whether the spans of a render differ only where the policy lets both stand.
 
         As many spans as the original's, one for one; two ends may differ by whitespace alone where the policy allows
-        whitespace, and two starts by a prefill: text that some setting of the thinking switch prepends to that very
-        turn, and another does not. That is asked of the template without markers, not of the oracle. What is nothing
-        but a prefill may be marked or not.
+        whitespace or no end of turn precedes it, and two starts by a prefill: text that some setting of the thinking
+        switch prepends to that very turn, and another does not. That is asked of the template without markers, not of
+        the oracle. What is nothing but a prefill may be marked or not.
         """
         text = shot.text or ""
         probe = next(each for each in self.probes if each.name == key[0])
@@ -211,12 +211,16 @@ class Subject:
             theirs = tuple(each for each in theirs if not self._prefill(probe, text, each.end, each.start))
         return len(own) == len(theirs) and all(
             (one.start == two.start or self._prefill(probe, text, one.start, two.start))
-            and (one.end == two.end or self._blank(text, one.end, two.end))
+            and (one.end == two.end or self._blank(probe, text, one.end, two.end))
             for one, two in zip(own, theirs, strict=True)
         )
 
-    def _blank(self, text: str, one: int, two: int) -> bool:
-        return self.policy.whitespace == "allowed" and not text[min(one, two) : max(one, two)].strip()
+    def _blank(self, probe: Probe, text: str, one: int, two: int) -> bool:
+        """Whether only whitespace stands between two ends, and it is allowed or nothing closes the turn before it."""
+        low, high = sorted((one, two))
+        said = [each for turn in probe.assistant for each in probe.turns[turn].texts]
+        unclosed = any(text.endswith(each, 0, low) for each in said)
+        return (unclosed or self.policy.whitespace == "allowed") and not text[low:high].strip()
 
     def _prefill(self, probe: Probe, text: str, right: int, mutated: int) -> bool:
         """Whether the text between two starts is a prefill: behind the right one it has no header in it."""
