@@ -15,10 +15,10 @@ from functools import partial
 from typing import Any
 
 import jinja2
-from jinja2 import TemplateError, nodes, pass_eval_context
+from jinja2 import TemplateError, nodes, pass_context, pass_eval_context
 from jinja2.exceptions import SecurityError
 from jinja2.ext import loopcontrols
-from jinja2.runtime import Macro
+from jinja2.runtime import Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, missing
 
@@ -122,7 +122,7 @@ class Environment(ImmutableSandboxedEnvironment):
             trim_blocks=True, lstrip_blocks=True, undefined=Undefined, extensions=[_Marks, loopcontrols]
         )
         self.filters |= limits.bounded_filters()
-        self.filters["tojson"] = _tojson
+        self.filters |= {"tojson": _tojson, TICK: _tick, SIZED: _sized}
         self.globals |= {
             "raise_exception": _raise_exception,
             "strftime_now": _strftime_now,
@@ -141,10 +141,24 @@ class Environment(ImmutableSandboxedEnvironment):
         limits.check_call(obj, args, kwargs)
         return super().call(context, obj, *args, **kwargs)
 
-    def tick(self, items: Iterable[Any]) -> Iterator[Any]:
-        """Pass `items` on, watching the clock."""
-        return limits.tick(items, self.deadline)
 
-    def sized(self, value: Any) -> Any:
-        """Pass a value on, watching its size."""
-        return limits.sized(value)
+@pass_context
+def _tick(context: Context, items: Iterable[Any]) -> Iterator[Any]:
+    """Pass `items` on, watching the clock."""
+    return limits.tick(items, context.environment.deadline)  # type: ignore[attr-defined]
+
+
+@pass_context
+def _sized(_: Context, value: Any) -> Any:
+    """Pass a value on, watching its size."""
+    return limits.sized(value)
+
+
+TICK, SIZED = "tick of the clock", "sized within the limit"
+"""Filters that compiled templates go through; no template can name them, for names hold no space."""
+
+
+def through(name: str, *arguments: nodes.Expr) -> nodes.Filter:
+    """Return what passes a value through such a filter: it costs less than a call, which a sandbox looks into."""
+    value, *more = arguments
+    return nodes.Filter(value, name, more, [], None, None, lineno=value.lineno)

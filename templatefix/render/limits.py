@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from jinja2.filters import FILTERS
@@ -51,16 +51,17 @@ def check_product(operator: str, left: Any, right: Any) -> None:
 
 def check_call(function: Any, args: Iterable[Any], kwargs: Mapping[str, Any]) -> None:
     """Refuse a call that pads, repeats or replaces its way to a huge text."""
-    args = [*args, *kwargs.values()]
-    numbers = [each for each in args if isinstance(each, int)]
     text = getattr(function, "__self__", None)
-    if function is generate_lorem_ipsum:
+    if isinstance(text, str):
+        _check_method(text, getattr(function, "__name__", ""), [*args, *kwargs.values()])
+    elif function is generate_lorem_ipsum:
+        numbers = [each for each in (*args, *kwargs.values()) if isinstance(each, int)]
         check_size(100 * max(numbers, default=0))
-    if not isinstance(text, str):
-        return
-    for number in numbers:
-        check_size(number)
-    name = getattr(function, "__name__", "")
+
+
+def _check_method(text: str, name: str, args: Sequence[Any]) -> None:
+    for each in args:
+        check_size(each if isinstance(each, int) else 0)
     if name in ("format", "format_map"):
         _check_format(text)
     if name == "replace" and len(args) > 1:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jinja2 import nodes
+from jinja2 import nodes, pass_context
+from jinja2.runtime import Context
 
 from templatefix.errors import RenderError
 from templatefix.model import Conversation, Span
-from templatefix.render.environment import Environment
+from templatefix.render.environment import Environment, through
 from templatefix.render.recognition import holders, rebuilt_from
 from templatefix.render.renderer import Renderer, normal, split_marks
 from templatefix.syntax import Source, is_generation, parse, walk
@@ -115,14 +116,25 @@ class _Recorder:
         return self.known[key][1]
 
 
+_LEAF, _ATOM = "leaf of the tree", "atom of a leaf"
+
+
+@pass_context
+def _leaf(context: Context, value: Any, index: int, *targets: Any) -> str:
+    return context.environment.recorder.leaf(index, value, *targets)  # type: ignore[attr-defined,no-any-return]
+
+
+@pass_context
+def _atom(context: Context, value: Any) -> Any:
+    return context.environment.recorder.atom(value)  # type: ignore[attr-defined]
+
+
 class _TracingEnvironment(Environment):
     recorder: _Recorder
 
-    def leaf(self, index: int, value: Any, *targets: Any) -> str:
-        return self.recorder.leaf(index, value, *targets)
-
-    def atom(self, value: Any) -> Any:
-        return self.recorder.atom(value)
+    def __init__(self) -> None:
+        super().__init__()
+        self.filters |= {_LEAF: _leaf, _ATOM: _atom}
 
 
 class Tracer:
@@ -172,17 +184,13 @@ def _instrument(source: Source) -> list[int]:
         )  # {% print a, b %}
         found = atoms(expression, source.text, source.markup) if len(output.nodes) == 1 else [expression]
         counts.append(len(found))
-        value = _replace(expression, {id(atom): _call("atom", [_plain(atom)]) for atom in found})
-        output.nodes = [_call("leaf", [nodes.Const(index), value, *targets[id(output)]])]
+        value = _replace(expression, {id(atom): through(_ATOM, _plain(atom)) for atom in found})
+        output.nodes = [through(_LEAF, value, nodes.Const(index), *targets[id(output)])]
     return counts
 
 
 def _plain(atom: nodes.Expr) -> nodes.Expr:
     return nodes.Const(atom.data) if isinstance(atom, nodes.TemplateData) else atom
-
-
-def _call(name: str, arguments: list[nodes.Expr]) -> nodes.Call:
-    return nodes.Call(nodes.EnvironmentAttribute(name), arguments, [], None, None)
 
 
 def _replace(node: nodes.Expr, new: Mapping[int, nodes.Expr]) -> nodes.Expr:

@@ -5,14 +5,25 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
-from jinja2 import TemplateError, nodes
+from jinja2 import Template, TemplateError, nodes
 
 from templatefix.errors import LimitError, RenderError, SyntaxProblem
 from templatefix.model import Conversation, Rendered, Span
 from templatefix.render import limits
-from templatefix.render.environment import CLOSE, LINE, OPEN, Environment, UndefinedError
+from templatefix.render.environment import (
+    CLOSE,
+    LINE,
+    OPEN,
+    SIZED,
+    TICK,
+    Environment,
+    UndefinedError,
+    through,
+)
 
 
 class Renderer:
@@ -37,12 +48,12 @@ class Renderer:
         self.variables = dict(variables)
         self.source = source if isinstance(source, str) else ""
         try:
-            tree = self.environment.parse(source) if isinstance(source, str) else source
-            self.template = self.environment.from_string(_with_limits(tree, self.environment))
+            code = _compiled(source) if isinstance(source, str) else _compile(source, self.environment)
         except TemplateError as error:
             raise SyntaxProblem(error.message or str(error), getattr(error, "lineno", 1)) from error
         except SyntaxError as error:  # Jinja compiles to Python: `break` in a closure fails only there
             raise SyntaxProblem(f"Jinja compiles it to invalid Python: {error.msg}", 1) from error
+        self.template = Template.from_code(self.environment, code, self.environment.make_globals(None))
 
     def reads(self, name: str) -> bool:
         """Whether the template's source has this word in it, so that a variable of that name may matter."""
@@ -130,13 +141,24 @@ def _raised_at(error: Exception) -> int:
     return lines[-1]
 
 
+@lru_cache(64)
+def _compiled(source: str) -> CodeType:
+    """Compile a source once, for whichever environment: they differ in their deadline alone."""
+    environment = Environment()
+    return _compile(environment.parse(source), environment)
+
+
+def _compile(tree: nodes.Template, environment: Environment) -> CodeType:
+    return environment.compile(_with_limits(tree, environment))
+
+
 def _with_limits(tree: nodes.Template, environment: Environment) -> nodes.Template:
     # Only loops can run long in a sandbox whose values are bounded, so each one watches the clock; and only by
     # adding texts up, again and again, can a small template make large ones.
     for loop in tree.find_all(nodes.For):
-        loop.iter = _through("tick", loop.iter)
+        loop.iter = through(TICK, loop.iter)  # type: ignore[arg-type]  # an expression, says Jinja's parser
     for assignment in tree.find_all(nodes.Assign):
-        assignment.node = _through("sized", assignment.node)
+        assignment.node = through(SIZED, assignment.node)  # type: ignore[arg-type]
     for call in list(tree.find_all(nodes.Call)):
         call.args = [_grown(each) for each in call.args]
     tree.set_environment(environment)
@@ -144,11 +166,7 @@ def _with_limits(tree: nodes.Template, environment: Environment) -> nodes.Templa
 
 
 def _grown(value: Any) -> Any:
-    return _through("sized", value) if isinstance(value, nodes.Concat | nodes.Add) else value
-
-
-def _through(name: str, value: Any) -> Any:
-    return nodes.Call(nodes.EnvironmentAttribute(name), [value], [], None, None, lineno=value.lineno)
+    return through(SIZED, value) if isinstance(value, nodes.Concat | nodes.Add) else value
 
 
 def normal(message: Mapping[str, Any]) -> dict[str, Any]:
