@@ -39,6 +39,7 @@ class Observer:
     ran: set[tuple[int, str]] = field(default_factory=set)
     printed: set[tuple[int, int]] = field(default_factory=set)
     elsewhere: set[int] = field(default_factory=set)
+    _possible: dict[int, bool] = field(default_factory=dict, repr=False)
 
     @cached_property
     def leaves(self) -> list[nodes.Output]:
@@ -106,21 +107,36 @@ class Observer:
             if kind in ("marked", "unmarked") and not self.reached(index, kind)
         ]
 
+    @cached_property
+    def _over_messages(self) -> set[int]:
+        return {id(each) for each in self.source.tree.find_all(nodes.For) if _over_messages(each)}
+
+    @cached_property
+    def _going(self) -> set[str]:
+        return _going_through(self.source.tree)
+
+    def _owned(self, index: int) -> bool:
+        """Whether an assistant's turn may reach an output, as far as its tests tell."""
+        if index not in self._possible:
+            output = self.leaves[index]
+            self._possible[index] = possible(output, self.places[id(output)])
+        return self._possible[index]
+
     def _kinds(self) -> list[tuple[int, str]]:
         """Each output in a loop over messages that prints more than whitespace, and whose it is."""
         of_messages = {id(self.leaves[leaf]) for leaf, role in self.ran if role}
         loops = {
             id(each) for leaf in of_messages for each in self.places[leaf] if isinstance(each, nodes.For)
         }
-        loops |= {id(each) for each in self.source.tree.find_all(nodes.For) if _over_messages(each)}
-        ran, going = {leaf for leaf, _ in self.ran}, _going_through(self.source.tree)
+        loops |= self._over_messages
+        ran = {leaf for leaf, _ in self.ran}
         kinds = []
         for index, output in enumerate(self.leaves):
             above = self.places[id(output)]
-            apart = index not in ran and _calls(output) & going
+            apart = index not in ran and _calls(output) & self._going
             if not (apart or any(id(each) in loops for each in above)) or _silent(output):
                 continue
-            marked, owned = any(is_generation(each) for each in above), possible(output, above)
+            marked, owned = any(is_generation(each) for each in above), self._owned(index)
             if marked and (not owned or self._offered(output, above)):
                 kinds.append((index, "foreign"))
             else:

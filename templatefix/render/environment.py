@@ -108,6 +108,9 @@ def _strftime_now(pattern: str) -> str:
     return datetime.now().strftime(pattern)
 
 
+_OF_DICTS = frozenset(dir(dict))
+
+
 class Environment(ImmutableSandboxedEnvironment):
     """The sandbox with transformers' filters and globals.
 
@@ -130,6 +133,12 @@ class Environment(ImmutableSandboxedEnvironment):
             "namespace": _Namespace,
         }
         self.deadline = float("inf")
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Look a key of a dict up at once, where the sandbox first fails to find an attribute."""
+        if type(obj) is dict and attribute not in _OF_DICTS:
+            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Compute an operator of `intercepted_binops`, unless the result would be huge."""

@@ -174,9 +174,15 @@ class Tracer:
 
 def _instrument(source: Source) -> list[int]:
     """Make each output of `source.tree` report itself; return the number of operands of each."""
-    targets = {
-        id(node): holders(above) for node, above in walk(source.tree) if isinstance(node, nodes.Output)
-    }
+    targets: dict[int, list[nodes.Expr]] = {}
+    known: dict[tuple[int, ...], list[nodes.Expr]] = {}
+    for node, above in walk(source.tree):
+        if isinstance(node, nodes.Output):
+            loops = [each for each in reversed(above) if isinstance(each, nodes.For)]
+            key = tuple(map(id, loops))
+            if key not in known:
+                known[key] = holders(loops)
+            targets[id(node)] = known[key]
     counts = []
     for index, output in enumerate(leaves(source)):
         expression = (

@@ -36,13 +36,12 @@ def texts(value: Any, key: str = "") -> list[str]:
     return []
 
 
-def holders(above: Sequence[nodes.Node]) -> list[nodes.Expr]:
+def holders(loops: Sequence[nodes.For]) -> list[nodes.Expr]:
     """Return expressions that may hold the message: loop variables, innermost first, then what loops set or look up.
 
     Args:
-        above (`Sequence[jinja2.nodes.Node]`): The ancestors of an output, outermost first.
+        loops (`Sequence[jinja2.nodes.For]`): The loops round an output, innermost first.
     """
-    loops = [each for each in reversed(above) if isinstance(each, nodes.For)]
     own = [loop.target.name for loop in loops if isinstance(loop.target, nodes.Name)]
     sets = [
         each.target.name
