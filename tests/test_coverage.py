@@ -178,3 +178,18 @@ def test_a_role_may_be_compared_with_a_name(names: str, lines: tuple[int, ...]) 
     body = "\n{% if m.role == user and m.content == m.role ~ 'never' %}{{ 'odd' }}{% endif %}"
     _, observer = reaching(parse(names + HEAD + body + TAIL))
     assert observer.coverage().unmarked == lines
+
+
+@pytest.mark.parametrize(
+    ("name", "read", "lines"),
+    [
+        ("'Assistant'", "who", ()),
+        ("'Assistant' | lower", "who", (2,)),
+        ("'Assistant'", "who | lower", (2,)),
+        ("'model'", "who | lower", ()),
+    ],
+)
+def test_a_name_may_be_told_in_other_letters(name: str, read: str, lines: tuple[int, ...]) -> None:
+    body = f"{{% set who = {name} %}}\n{{% if {read} == 'assistant' and m.content == m.role ~ 'never' %}}{{{{ 'odd' }}}}"
+    _, observer = reaching(parse(HEAD + body + "{% endif %}" + TAIL))
+    assert observer.coverage().unmarked == lines

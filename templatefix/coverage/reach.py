@@ -16,7 +16,7 @@ from templatefix.syntax import span_of, walk
 Known = Mapping[str, frozenset[Any]]
 NOTHING: Known = MappingProxyType({})
 _PLAIN = ("lower", "trim", "string", "default", "d", "strip")
-"""Filters and methods that leave the name of a role as it is."""
+"""Filters and methods that leave the name of a role as it is, if it is in lower case without whitespace round it."""
 
 
 def possible(node: nodes.Node, above: Sequence[nodes.Node], role: str = "assistant") -> bool:
@@ -94,13 +94,18 @@ def _constants(tree: nodes.Node) -> dict[str, tuple[int, str]]:
 
 def _role_named(value: nodes.Node, role: str, targets: set[str]) -> str | None:
     """The text that an assigned value is for this role, if it depends on nothing else."""
-    value = _bare(value)
+    whole, value = value, _bare(value)
     if isinstance(value, nodes.Const) and isinstance(value.value, str):
-        return value.value
+        return value.value if value is whole or _is_plain(value.value) else None
     if isinstance(value, nodes.CondExpr) and value.expr2 is not None:
         held = truth(value.test, role, targets)
         return None if held is None else _role_named(value.expr1 if held else value.expr2, role, targets)
     return role if _reads_role(value, targets) else None
+
+
+def _is_plain(name: str) -> bool:
+    """Whether what `_PLAIN` holds leaves a name as it is."""
+    return name == name.strip().lower()
 
 
 def _bare(value: nodes.Node) -> nodes.Node:
@@ -169,6 +174,8 @@ def truth(test: nodes.Node, role: str, targets: set[str], known: Known = NOTHING
         values = frozenset([role]) if _reads_role(left, targets) else None
         if isinstance(left, nodes.Name):
             values = known.get(left.name)
+        if left is not test.expr and not all(map(_is_plain, values or ())):
+            return None
         answers = {_compare(test.ops[0], value, known) for value in values or ()}
         return answers.pop() if len(answers) == 1 else None
     return None
