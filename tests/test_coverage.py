@@ -190,6 +190,6 @@ def test_a_role_may_be_compared_with_a_name(names: str, lines: tuple[int, ...]) 
     ],
 )
 def test_a_name_may_be_told_in_other_letters(name: str, read: str, lines: tuple[int, ...]) -> None:
-    body = f"{{% set who = {name} %}}\n{{% if {read} == 'assistant' and m.content == m.role ~ 'never' %}}{{{{ 'odd' }}}}"
-    _, observer = reaching(parse(HEAD + body + "{% endif %}" + TAIL))
+    test = f"{{% if {read} == 'assistant' and m.content == m.role ~ 'never' %}}{{{{ 'odd' }}}}{{% endif %}}"
+    _, observer = reaching(parse(f"{HEAD}{{% set who = {name} %}}\n{test}{TAIL}"))
     assert observer.coverage().unmarked == lines
