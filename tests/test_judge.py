@@ -307,3 +307,55 @@ def test_a_marked_prompt_fails_where_nothing_of_the_question_is_printed() -> Non
     assert judge(right).outcome == "holds"
     assert verdict.outcome == "fails" and verdict.blame is not None
     assert verdict.blame.detail == "the generation prompt is marked"
+
+
+HELD = """\
+{%- for message in messages %}
+    {{- '<|' + message.role + '|>' }}
+    {%- if message.role == 'assistant' %}
+        {%- for call in message.tool_calls or [] %}
+            {{- '<call>' + call.function.name + call.function.arguments | string }}
+            {{- '</call>' }}
+        {%- endfor %}
+        {%- for result in message.tool_responses or [] %}
+            {{- '<answer>' }}
+            {{- result.name ~ ' said ' ~ result.response }}
+            {{- '</answer>' }}
+        {%- endfor %}
+    {%- endif %}
+    {{- message.content or '' }}
+    {{- '<|end|>' }}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|assistant|>' }}
+{%- endif %}
+"""
+CALL = "            {{- '<call>' + call.function.name + call.function.arguments | string }}\n"
+CALLED, CALLING = "            {{- '</call>' }}\n", "            {{- '<answer>' }}\n"
+RESULT, RESULTED = (
+    "            {{- result.name ~ ' said ' ~ result.response }}\n",
+    "            {{- '</answer>' }}\n",
+)
+SAYING = "    {{- message.content or '' }}\n    {{- '<|end|>' }}\n"
+SAID = f"    {{%- if message.role == 'assistant' %}}\n{OPEN}{SAYING}{CLOSE}"
+SAID += f"    {{%- else %}}\n{SAYING}    {{%- endif %}}\n"
+CALLS = HELD.replace(SAYING, SAID).replace(CALL + CALLED, OPEN + CALL + CALLED + CLOSE)
+
+
+def _marked(text: str) -> str:
+    return OPEN + text + CLOSE
+
+
+@pytest.mark.parametrize(
+    ("marked", "outcome"),
+    [
+        (CALLS, "holds"),
+        (CALLS.replace(CALLING, _marked(CALLING)), "fails"),
+        (CALLS.replace(RESULT, _marked(RESULT)), "fails"),
+        (CALLS.replace(RESULTED, _marked(RESULTED)), "fails"),
+        (CALLS.replace(CALLED + CLOSE, CLOSE + CALLED), "fails"),
+    ],
+    ids=["right", "what opens a result", "a result", "what closes a result", "the call's end outside"],
+)
+def test_what_stands_round_a_result_that_the_caller_holds_is_judged(marked: str, outcome: str) -> None:
+    assert judge(marked, original=HELD, track=False).outcome == outcome

@@ -128,7 +128,10 @@ def _dropped(
 def _in_pieces(rendered: Sequence[Expectation]) -> str:
     if not any(isinstance(turn, Owed) and turn.holes for each in rendered for turn in each.turns):
         return ""
-    return "the template prints tool results inside an assistant's turn: what stands right round them was not judged"
+    return (
+        "the template prints tool results inside an assistant's turn: the token that opens one may be what the model "
+        "stops with, and may be marked or not"
+    )
 
 
 def _dated(renderer: Renderer) -> str:

@@ -6,8 +6,8 @@ A template that prints the result of a tool between two pieces of one assistant'
 
 ## Why training suffers
 
-The model writes the pieces, and not the result between. A marker round the whole turn trains the result; what
-stands right round it cannot be told apart.
+The model writes the pieces, and not the result between. A marker round the whole turn trains the result. The token
+that opens the result may be what the model stops with: it may be marked or not.
 
 ## What to do
 
