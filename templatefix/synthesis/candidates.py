@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,13 +19,15 @@ from templatefix.synthesis.outputs import Leaf, observe
 from templatefix.synthesis.placement import Planner
 from templatefix.synthesis.writing import Obstacle
 
+_BLOCK = 100
+"""How many added characters one more block may spare."""
 _METHODS: tuple[Method, ...] = ("partition", "guard", "split")
 
 
 def candidates(
     source: Source, variables: Mapping[str, Any] | None = None, probes: Sequence[Probe] | None = None
 ) -> Iterator[Candidate | Attempt]:
-    """Propose patched templates that print what the original prints, the most readable reading of it first.
+    """Propose patched templates that print what the original prints, the most readable first.
 
     Args:
         source (`Source`): A template without markers.
@@ -91,7 +92,7 @@ def _placed(
         else:
             found.append(candidate)
             exact = exact or not planner.loose
-    return [*sorted(found, key=lambda each: _cost(source.text, each.after)), *refused], exact
+    return [*sorted(found, key=_cost), *refused], exact
 
 
 def _planned(source: Source, planner: Planner) -> Candidate | None:
@@ -120,8 +121,6 @@ def _captured(source: Source, labelled: list[Labelled], names: Sequence[str]) ->
     return Candidate(after, "capture", tuple(sorted(edits)))
 
 
-def _cost(before: str, after: str) -> tuple[int, int, int]:
-    """What a reviewer has to read: blocks, then changed lines, then added characters."""
-    lines = difflib.ndiff(before.splitlines(), after.splitlines())
-    changed = sum(line[0] in "+-" for line in lines)
-    return after.count("endgeneration"), changed, len(after) - len(before)
+def _cost(candidate: Candidate) -> int:
+    """What a reviewer has to read: characters, with a price on each block."""
+    return len(candidate.after) + _BLOCK * candidate.after.count("endgeneration")
