@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from templatefix.oracle import Expectation, Oracle, Owed, Undecided, expect
-from templatefix.oracle.views import whole
+from templatefix.oracle.texts import whole
 from templatefix.probes import MATRIX, PLACEHOLDERS, read_schema, with_key
 from templatefix.render import Renderer
 from templatefix.syntax import parse

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from templatefix.diagnosis.case import Case
-from templatefix.oracle.views import bracketed, common_prefix, whole
+from templatefix.oracle.texts import bracketed, common_prefix, whole
 from templatefix.probes import Probe
 
 _WORD = re.compile(r"\s*(<[^<>\s]+>|\[[^\[\]\s]+\]|\w+|\S+)")

@@ -8,8 +8,9 @@ from typing import Any
 
 from templatefix.oracle.closings import Closings
 from templatefix.oracle.headers import Headers, learn, openings
+from templatefix.oracle.texts import pieces
 from templatefix.oracle.turns import Owed, Undecided, owed
-from templatefix.oracle.views import View, pieces
+from templatefix.oracle.views import View
 from templatefix.probes import Probe
 from templatefix.render import Renderer
 

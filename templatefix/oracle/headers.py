@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from os.path import commonprefix
 
-from templatefix.oracle.views import View, common_prefix, whole, whole_after
+from templatefix.oracle.texts import common_prefix, whole, whole_after
+from templatefix.oracle.views import View
 
 
 @dataclass(frozen=True, slots=True)

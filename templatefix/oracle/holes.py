@@ -8,7 +8,8 @@ from os.path import commonprefix
 
 from templatefix.oracle.closings import Closings
 from templatefix.oracle.headers import Headers
-from templatefix.oracle.views import Place, View, bracketed, common_prefix, whole, whole_after
+from templatefix.oracle.texts import Place, bracketed, common_prefix, whole, whole_after
+from templatefix.oracle.views import View
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from os.path import commonprefix
 
 from templatefix.oracle.headers import Headers
-from templatefix.oracle.views import View, bracketed, whole_after
+from templatefix.oracle.texts import bracketed, whole_after
+from templatefix.oracle.views import View
 
 
 def learn(views: Sequence[View], headers: Headers) -> dict[str, str]:

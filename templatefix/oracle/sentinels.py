@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from templatefix.oracle.closings import Closings, tail
+from templatefix.oracle.closings import Closings
+from templatefix.oracle.endings import tail
 from templatefix.oracle.headers import Headers
 from templatefix.oracle.prefix import Bounds, ends
-from templatefix.oracle.views import View, common_prefix, whole
+from templatefix.oracle.texts import common_prefix, whole
+from templatefix.oracle.views import View
 
 
 def owed(view: View, turn: int, headers: Headers, closings: Closings) -> Bounds | str:

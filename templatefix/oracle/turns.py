@@ -10,7 +10,8 @@ from templatefix.oracle.closings import Closings
 from templatefix.oracle.headers import Headers, openings
 from templatefix.oracle.holes import Hole
 from templatefix.oracle.prefix import Bounds
-from templatefix.oracle.views import Place, View, common_prefix, pieces, whole
+from templatefix.oracle.texts import Place, common_prefix, pieces, whole
+from templatefix.oracle.views import View
 
 
 @dataclass(frozen=True, slots=True)
