@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from os.path import commonprefix
 
 from templatefix.oracle.closings import Closings
@@ -35,6 +36,34 @@ class Hole:
         return gap[0] in self.outs and gap[1] in self.ins
 
 
+def between(
+    view: View,
+    turn: int,
+    own: Sequence[Place],
+    others: Sequence[Place],
+    headers: Headers,
+    closings: Closings,
+) -> tuple[Hole, ...]:
+    """Return the holes between a message's own texts.
+
+    Args:
+        view (`View`): The probe.
+        turn (`int`): Index of the message.
+        own (`Sequence[tuple[int, int]]`): Where its own texts stand, in order.
+        others (`Sequence[tuple[int, int]]`): Where texts of others stand.
+        headers (`Headers`): What stands before assistant turns.
+        closings (`Closings`): How turns end.
+    """
+    full, found = view.full or "", []
+    for (start, low), (high, end) in pairwise(own):
+        within = [at for at in others if low <= at[0] < high]
+        if within:
+            out = outs(view, turn, full[start:low], [at for at, _ in within], low, closings)
+            last = max(at for _, at in within)
+            found.append(Hole(out, _ins(view, turn, full[high:end], last, high, headers, closings)))
+    return tuple(found)
+
+
 def outs(
     view: View, turn: int, last: str, others: Sequence[int], low: int, closings: Closings
 ) -> frozenset[int]:
@@ -61,32 +90,25 @@ def outs(
         return frozenset(range(low, min(others) + 1))
     rest = alone[alone.index(last) + len(last) :]
     cut = whole(gap, common_prefix(gap, rest), rest)
-    at, behind = low + len(gap[:cut].rstrip()), gap[cut:]
-    token = next((each for each in bracketed(behind)[:1] if behind.startswith(each)), "")
+    said = gap[:cut].rstrip()
+    if any(said.endswith(each) for each in closings.stops):
+        return frozenset([low + len(said)])
+    token = next((each for each in bracketed(gap[cut:])[:1] if gap.startswith(each, cut)), "")
     stopped = low + cut + len(token)
-    if token and token in closings.stops:
+    if token in closings.stops:
         return frozenset([stopped])
-    return frozenset({*range(at, low + cut + 1), stopped})
+    # Where nothing closes what was said, whitespace behind it may be the model's.
+    return frozenset({stopped, low + len(said), *(range(low, low + cut) if not said else ())})
 
 
-def ins(
-    view: View, turn: int, first: str, others: Sequence[int], high: int, headers: Headers, closings: Closings
+def _ins(
+    view: View, turn: int, first: str, low: int, high: int, headers: Headers, closings: Closings
 ) -> frozenset[int]:
-    """Return where a turn may go on behind a text of another role.
+    """Return where a turn may go on between the end of another's text and the start of its own.
 
     Behind a header, or where its render is the same without the other's text: a prefill may stand there.
-
-    Args:
-        view (`View`): The probe.
-        turn (`int`): Index of the message.
-        first (`str`): The turn's own text behind the hole.
-        others (`Sequence[int]`): Where texts of others in the hole end.
-        high (`int`): Where the turn's own text behind the hole starts.
-        headers (`Headers`): What stands before assistant turns.
-        closings (`Closings`): How turns end.
     """
-    full, low = view.full or "", max(others)
-    window = full[low:high]
+    window = (view.full or "")[low:high]
     if heads := frozenset(end for _, end in headers.found(window, low)):
         return heads
     alone = view.without_quoted(turn)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 from templatefix.oracle import holes, prefix, sentinels
 from templatefix.oracle.closings import Closings
@@ -153,15 +152,7 @@ def _in_pieces(view: View, turn: int, headers: Headers, closings: Closings) -> O
     Or before those that its message holds; then the first of them ends it, with what opens it or without.
     """
     full, own, others = view.full or "", view.pieces(view.full or "", turn), _others(view, turn)
-    found_holes = []
-    for (start, low), (high, end) in pairwise(own):
-        within = [at for at, _ in others if low <= at[0] < high]
-        if within:
-            out = holes.outs(view, turn, full[start:low], [at for at, _ in within], low, closings)
-            back = [at for _, at in within]
-            found_holes.append(
-                Hole(out, holes.ins(view, turn, full[high:end], back, high, headers, closings))
-            )
+    found_holes = holes.between(view, turn, own, [at for at, _ in others], headers, closings)
     last = own[-1][1] if own else 0
     held = [at for each in view.probe.turns[turn].quoted for at, _ in pieces(full, [each]) if at >= last]
     if not own or not (found_holes or held):
@@ -173,13 +164,13 @@ def _in_pieces(view: View, turn: int, headers: Headers, closings: Closings) -> O
         return None
     if held:
         ends = holes.outs(view, turn, full[slice(*own[-1])], held, last, closings)
-        return Owed(turn, starts, ends, min(found)[0], holes=tuple(found_holes))
+        return Owed(turn, starts, ends, min(found)[0], holes=found_holes)
     after, role = next(((at[0], role) for at, role in others if at[0] >= last), (len(full), ""))
     closing = closings.between(full[last:after], role)
     if closing is None:
         return None
     ends = prefix.ends(full, last + len(closing), max(starts), (own[0][0], last))
-    return Owed(turn, starts, ends, min(found)[0], holes=tuple(found_holes))
+    return Owed(turn, starts, ends, min(found)[0], holes=found_holes)
 
 
 def _show(span: Bounds) -> str:
