@@ -93,12 +93,11 @@ def outs(
     said = gap[:cut].rstrip()
     if any(said.endswith(each) for each in closings.stops):
         return frozenset([low + len(said)])
+    # Where nothing closes what was said, whitespace behind it may be the model's.
+    ends = {low + len(said)} if said else {*range(low, low + cut + 1)}
     token = next((each for each in bracketed(gap[cut:])[:1] if gap.startswith(each, cut)), "")
     stopped = low + cut + len(token)
-    if token in closings.stops:
-        return frozenset([stopped])
-    # Where nothing closes what was said, whitespace behind it may be the model's.
-    return frozenset({stopped, low + len(said), *(range(low, low + cut) if not said else ())})
+    return frozenset([stopped] if token in closings.stops else [*ends, stopped] if token else ends)
 
 
 def _ins(
