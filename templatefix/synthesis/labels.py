@@ -20,6 +20,23 @@ from templatefix.synthesis.windows import after_header, behind_loop, foreign, un
 INSIDE, OUTSIDE, EITHER = "I", "O", "S"
 
 
+class Told:
+    """A text with one label for each character."""
+
+    __slots__ = ()
+    labels: str
+
+    @property
+    def owed(self) -> bool:
+        """Whether some of the text must be inside."""
+        return INSIDE in self.labels
+
+    @property
+    def outside(self) -> bool:
+        """Whether none of the text may be inside, and some must be outside."""
+        return OUTSIDE in self.labels and not self.owed
+
+
 @dataclass(frozen=True, slots=True)
 class Labelled:
     """A traced probe with one label for each character.

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from templatefix.render import Piece
-from templatefix.synthesis.labels import EITHER, INSIDE, OUTSIDE, Labelled
+from templatefix.synthesis.labels import EITHER, INSIDE, OUTSIDE, Labelled, Told
 
 
 class Cut(NamedTuple):
@@ -24,7 +24,7 @@ class Cut(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Run(Told):
     """One execution of an output.
 
     Args:
@@ -43,16 +43,6 @@ class Run:
     loose_ends: frozenset[Cut]
     role: str
     texts: tuple[str, ...] = ()
-
-    @property
-    def owed(self) -> bool:
-        """Whether some of the text must be inside."""
-        return INSIDE in self.labels
-
-    @property
-    def outside(self) -> bool:
-        """Whether none of the text may be inside, and some must be outside."""
-        return OUTSIDE in self.labels and not self.owed
 
     @property
     def foreign(self) -> bool:

@@ -10,11 +10,11 @@ from jinja2 import nodes
 
 from templatefix.render import leaves
 from templatefix.syntax import Source, branches, walk
-from templatefix.synthesis.labels import INSIDE, OUTSIDE, Labelled
+from templatefix.synthesis.labels import INSIDE, OUTSIDE, Labelled, Told
 
 
 @dataclass(frozen=True, slots=True)
-class Printed:
+class Printed(Told):
     """One execution of a stretch.
 
     Args:
@@ -28,16 +28,6 @@ class Printed:
     labels: str
     role: str
     begins: int | None
-
-    @property
-    def owed(self) -> bool:
-        """Whether some of the text must be inside."""
-        return INSIDE in self.labels
-
-    @property
-    def outside(self) -> bool:
-        """Whether none of the text may be inside, and some must be outside."""
-        return OUTSIDE in self.labels and not self.owed
 
     @property
     def whole(self) -> bool:
