@@ -185,6 +185,8 @@ def test_a_role_may_be_compared_with_a_name(names: str, lines: tuple[int, ...]) 
     [
         ("'Assistant'", "who", ()),
         ("'Assistant' | lower", "who", (2,)),
+        ("('Assistant' if m.role == 'assistant' else m.role) | lower", "who", (2,)),
+        ("'xassistant' | trim('x')", "who", (2,)),
         ("'Assistant'", "who | lower", (2,)),
         ("'model'", "who | lower", ()),
     ],

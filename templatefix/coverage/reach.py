@@ -94,13 +94,14 @@ def _constants(tree: nodes.Node) -> dict[str, tuple[int, str]]:
 
 def _role_named(value: nodes.Node, role: str, targets: set[str]) -> str | None:
     """The text that an assigned value is for this role, if it depends on nothing else."""
-    whole, value = value, _bare(value)
-    if isinstance(value, nodes.Const) and isinstance(value.value, str):
-        return value.value if value is whole or _is_plain(value.value) else None
-    if isinstance(value, nodes.CondExpr) and value.expr2 is not None:
-        held = truth(value.test, role, targets)
-        return None if held is None else _role_named(value.expr1 if held else value.expr2, role, targets)
-    return role if _reads_role(value, targets) else None
+    bare = _bare(value)
+    named: str | None = role if _reads_role(bare, targets) else None
+    if isinstance(bare, nodes.Const) and isinstance(bare.value, str):
+        named = bare.value
+    if isinstance(bare, nodes.CondExpr) and bare.expr2 is not None:
+        held = truth(bare.test, role, targets)
+        named = None if held is None else _role_named(bare.expr1 if held else bare.expr2, role, targets)
+    return named if bare is value or (named is not None and _is_plain(named)) else None
 
 
 def _is_plain(name: str) -> bool:
@@ -111,6 +112,8 @@ def _is_plain(name: str) -> bool:
 def _bare(value: nodes.Node) -> nodes.Node:
     while True:
         if isinstance(value, nodes.Filter) and value.name in _PLAIN and value.node is not None:
+            if value.args and value.name not in ("default", "d"):
+                return value
             value = value.node
         elif isinstance(value, nodes.Call) and isinstance(value.node, nodes.Getattr):
             if value.node.attr not in _PLAIN or value.args:

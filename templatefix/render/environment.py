@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import partial
+from secrets import token_hex
 from typing import Any
 
 import jinja2
@@ -163,8 +164,9 @@ def _sized(_: Context, value: Any) -> Any:
     return limits.sized(value)
 
 
-TICK, SIZED = "tick of the clock", "sized within the limit"
-"""Filters that compiled templates go through; no template can name them, for names hold no space."""
+_SECRET = token_hex(16)
+TICK, SIZED = f"tick {_SECRET}", f"sized {_SECRET}"
+"""Filters that compiled templates go through; no template knows their names."""
 
 
 def through(name: str, *arguments: nodes.Expr) -> nodes.Filter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import Any
 
 from jinja2 import nodes, pass_context
@@ -116,7 +117,7 @@ class _Recorder:
         return self.known[key][1]
 
 
-_LEAF, _ATOM = "leaf of the tree", "atom of a leaf"
+_LEAF, _ATOM = f"leaf {token_hex(16)}", f"atom {token_hex(16)}"
 
 
 @pass_context
