@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from os.path import commonprefix
@@ -43,8 +43,8 @@ def between(
     others: Sequence[Place],
     headers: Headers,
     closings: Closings,
-) -> tuple[Hole, ...]:
-    """Return the holes between a message's own texts.
+) -> tuple[Hole, ...] | None:
+    """Return the holes between a message's own texts, or `None` if unsure of one.
 
     Args:
         view (`View`): The probe.
@@ -54,20 +54,22 @@ def between(
         headers (`Headers`): What stands before assistant turns.
         closings (`Closings`): How turns end.
     """
-    full, found = view.full or "", []
-    for (start, low), (high, end) in pairwise(own):
-        within = [at for at in others if low <= at[0] < high]
+    found = []
+    for at, (one, two) in enumerate(pairwise(own)):
+        within = [place for place in others if one[1] <= place[0] < two[0]]
         if within:
-            out = outs(view, turn, full[start:low], [at for at, _ in within], low, closings)
-            last = max(at for _, at in within)
-            found.append(Hole(out, _ins(view, turn, full[high:end], last, high, headers, closings)))
+            out = outs(view, turn, one, within[0][0], closings)
+            back = _ins(
+                view, turn, own[: at + 1], max(within, key=lambda place: place[1]), own[at + 1 :], headers
+            )
+            if not out or not back:
+                return None
+            found.append(Hole(out, back))
     return tuple(found)
 
 
-def outs(
-    view: View, turn: int, last: str, others: Sequence[int], low: int, closings: Closings
-) -> frozenset[int]:
-    """Return where a turn may break off before a text of another role.
+def outs(view: View, turn: int, last: Place, other: int, closings: Closings) -> frozenset[int]:
+    """Return where a turn may break off before a text of another role; empty if unsure.
 
     Its own text ends where its render begins to differ from that without the other's text: what follows opens a
     result. A bracketed token right there may be the stop.
@@ -75,50 +77,64 @@ def outs(
     Args:
         view (`View`): The probe.
         turn (`int`): Index of the message.
-        last (`str`): The turn's own text before the hole.
-        others (`Sequence[int]`): Where texts of others stand in the hole.
-        low (`int`): Where the turn's own text before the hole ends.
+        last (`tuple[int, int]`): The turn's own text before the other's.
+        other (`int`): Where the other's text starts.
         closings (`Closings`): How turns end.
     """
-    full = view.full or ""
-    gap = full[low : min(others)]
+    full, low = view.full or "", last[1]
+    gap = full[low:other]
     ended = next((each for each in closings.calls if gap.startswith(each)), None)
     if ended is not None:
         return frozenset([low + len(ended)])
-    alone = view.without_quoted(turn)
-    if alone is None or alone.count(last) != 1:
-        return frozenset(range(low, min(others) + 1))
-    rest = alone[alone.index(last) + len(last) :]
+    rest = _behind(view.without(turn, view.probe.turns[turn].quoted, turn + 1), full[slice(*last)])
+    if rest is None:
+        return frozenset()
     cut = whole(gap, common_prefix(gap, rest), rest)
     said = gap[:cut].rstrip()
     if any(said.endswith(each) for each in closings.stops):
         return frozenset([low + len(said)])
+    stopped = min(
+        ((gap.index(each, cut), -len(each)) for each in closings.stops if each in gap[cut:]), default=None
+    )
+    if stopped:
+        return frozenset([low + stopped[0] - stopped[1]])
     # Where nothing closes what was said, whitespace behind it may be the model's.
     ends = {low + len(said)} if said else {*range(low, low + cut + 1)}
     token = next((each for each in bracketed(gap[cut:])[:1] if gap.startswith(each, cut)), "")
-    stopped = low + cut + len(token)
-    return frozenset([stopped] if token in closings.stops else [*ends, stopped] if token else ends)
+    return frozenset([*ends, low + cut + len(token)] if token else ends)
 
 
 def _ins(
-    view: View, turn: int, first: str, low: int, high: int, headers: Headers, closings: Closings
+    view: View, turn: int, before: Sequence[Place], other: Place, behind: Sequence[Place], headers: Headers
 ) -> frozenset[int]:
-    """Return where a turn may go on between the end of another's text and the start of its own.
+    """Return where a turn may go on between another's text and its own; empty if unsure.
 
-    Behind a header, or where its render is the same without the other's text: a prefill may stand there.
+    Behind a header; else where the other's closing ends, which also stands there where nothing more is said, and what
+    stands before the turn's own text begins, which also stands there where nothing was said before.
     """
-    window = (view.full or "")[low:high]
+    full, low, high = view.full or "", other[1], behind[0][0]
+    window, first = full[low:high], full[slice(*behind[0])]
+    prompts = [prompt[len(base) :] for base, prompt in view.prompts(turn)]
     if heads := frozenset(end for _, end in headers.found(window, low)):
-        return heads
-    alone = view.without_quoted(turn)
-    if alone is None or alone.count(first) != 1:
-        return frozenset(range(low, high + 1))
-    before = alone[: alone.index(first)]
-    shared = len(commonprefix([window[::-1], before[::-1]]))  # noqa: RUF071 - of characters
-    at = _behind_stops(window, whole_after(window, len(window) - shared), closings.stops)
-    return frozenset(range(low + at, high + 1))
+        return heads | {
+            at for at in range(max(heads), high + 1) if any(full[:at].endswith(each) for each in prompts)
+        }
+    said = [full[slice(*place)] for place in before]
+    alone = view.without(turn, [*said, *view.probe.turns[turn].quoted], turn + 1)
+    closed = _behind(view.without(turn, [full[slice(*place)] for place in behind]), full[slice(*other)])
+    if alone is None or alone.count(first) != 1 or closed is None:
+        return frozenset()
+    shared = len(commonprefix([window[::-1], alone[: alone.index(first)][::-1]]))  # noqa: RUF071 - of characters
+    opening = window[whole_after(window, len(window) - shared) :].lstrip()
+    start, end = high - len(opening), low + whole(window, common_prefix(window, closed), closed)
+    if full[end:start].strip():
+        return frozenset()
+    prefills = {
+        at for at in range(start + 1, high + 1) if any(each.endswith(full[start:at]) for each in prompts)
+    }
+    return frozenset({*range(min(end, start), start + 1), *prefills})
 
 
-def _behind_stops(window: str, at: int, stops: Iterable[str]) -> int:
-    """Move `at` behind what closes turns."""
-    return max([at, *(window.rfind(each) + len(each) for each in stops if each in window)])
+def _behind(text: str | None, each: str) -> str | None:
+    """What stands behind a text in a render that holds it once."""
+    return text.partition(each)[2] if text is not None and text.count(each) == 1 else None

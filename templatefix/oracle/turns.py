@@ -146,31 +146,35 @@ def _others(view: View, turn: int) -> list[tuple[Place, str]]:
     return sorted((place, role) for text, role in texts for place in pieces(full, [text]))
 
 
-def _in_pieces(view: View, turn: int, headers: Headers, closings: Closings) -> Owed | None:
+def _in_pieces(view: View, turn: int, headers: Headers, closings: Closings) -> Owed | Undecided | None:
     """A turn that is printed round texts of others, as a tool's result between a call and what was said.
 
     Or before those that its message holds; then the first of them ends it, with what opens it or without.
     """
     full, own, others = view.full or "", view.pieces(view.full or "", turn), _others(view, turn)
-    found_holes = holes.between(view, turn, own, [at for at, _ in others], headers, closings)
+    around = holes.between(view, turn, own, [at for at, _ in others], headers, closings)
     last = own[-1][1] if own else 0
     held = [at for each in view.probe.turns[turn].quoted for at, _ in pieces(full, [each]) if at >= last]
-    if not own or not (found_holes or held):
+    if not own or not (around is None or around or held):
         return None
     before = max((end for (_, end), _ in others if end <= own[0][0]), default=0)
     found = headers.found(full[before : own[0][0]], before)
-    starts = frozenset(end for _, end in found)
     if not found:
         return None
+    starts, ends = frozenset(end for _, end in found), frozenset[int]()
     if held:
-        ends = holes.outs(view, turn, full[slice(*own[-1])], held, last, closings)
-        return Owed(turn, starts, ends, min(found)[0], holes=found_holes)
-    after, role = next(((at[0], role) for at, role in others if at[0] >= last), (len(full), ""))
-    closing = closings.between(full[last:after], role)
-    if closing is None:
-        return None
-    ends = prefix.ends(full, last + len(closing), max(starts), (own[0][0], last))
-    return Owed(turn, starts, ends, min(found)[0], holes=found_holes)
+        ends = holes.outs(view, turn, own[-1], min(held), closings)
+    else:
+        after, role = next(((at[0], role) for at, role in others if at[0] >= last), (len(full), ""))
+        called = "tool_calls" in view.probe.messages[turn]
+        closing = closings.between(full[last:after], role, called=called)
+        if closing is not None:
+            ends = prefix.ends(full, last + len(closing), max(starts), (own[0][0], last))
+    if around is None or not ends:
+        return Undecided(
+            turn, "the text of another role stands within it, and what stands round that cannot be told"
+        )
+    return Owed(turn, starts, ends, min(found)[0], holes=around)
 
 
 def _show(span: Bounds) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -84,15 +84,12 @@ class View:
         messages[turn] = {**messages[turn], "content": content}
         return View(self.renderer, replace(self.probe, messages=messages)).full != self.full
 
-    def without_quoted(self, turn: int) -> str | None:
-        """The render up to a message that holds no texts of others, or `None` where the template raises."""
-        quoted, message = self.probe.turns[turn].quoted, self.probe.messages[turn]
-        own = {
-            key: value for key, value in message.items() if not any(each in repr(value) for each in quoted)
-        }
-        if len(own) == len(message):
-            return self.upto(turn + 1, False)
-        messages = [*self.probe.messages[:turn], own]
+    def without(self, turn: int, texts: Collection[str], count: int | None = None) -> str | None:
+        """The render of the first `count` messages where one does not say some texts, or `None` where it raises."""
+        unique = [*self.probe.turns[turn].texts, *self.probe.turns[turn].quoted]
+        message = _pruned(self.probe.messages[turn], texts, unique) or {}
+        message = {"content": "", **message} if "content" in self.probe.messages[turn] else message
+        messages = [*self.probe.messages[:turn], message, *self.probe.messages[turn + 1 :]][:count]
         return View(self.renderer, replace(self.probe, messages=messages)).full
 
     def gap(self, turn: int) -> tuple[str, str] | None:
@@ -191,3 +188,15 @@ class View:
             if one and two:
                 return two[1] - one[1] if other.startswith(text[one[1] :], two[1]) else None
         return None
+
+
+def _pruned(value: Any, texts: Collection[str], unique: Collection[str]) -> Any:
+    """A value without what says some texts; `None` where nothing is left, or of an item of a list nothing unique."""
+    if isinstance(value, Mapping):
+        items = {key: _pruned(each, texts, unique) for key, each in value.items()}
+        return {key: each for key, each in items.items() if each is not None or value[key] is None} or None
+    if isinstance(value, list):
+        left = [(each, _pruned(each, texts, unique)) for each in value]
+        kept = [new for old, new in left if new == old or any(text in repr(new) for text in unique)]
+        return kept or None
+    return None if isinstance(value, str) and any(text in value for text in texts) else value
