@@ -98,8 +98,8 @@ def outs(view: View, turn: int, last: Place, other: int, closings: Closings) -> 
     )
     if stopped:
         return frozenset([low + stopped[0] - stopped[1]])
-    # Where nothing closes what was said, whitespace behind it may be the model's.
-    ends = {low + len(said)} if said else {*range(low, low + cut + 1)}
+    # Where no known stop closes what was said, whitespace behind it may be the model's.
+    ends = {*range(low + len(said), low + cut + 1)}
     token = next((each for each in bracketed(gap[cut:])[:1] if gap.startswith(each, cut)), "")
     return frozenset([*ends, low + cut + len(token)] if token else ends)
 
