@@ -90,6 +90,9 @@ def test_reasoning_reaches_the_template_under_every_name() -> None:
     assert render(source, said).text == "rr"
 
 
+DOUBLING = "{{% set n = namespace(x='xx') %}}{{% for i in range(60) %}}{}{{% endfor %}}"
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [
@@ -117,7 +120,28 @@ def test_reasoning_reaches_the_template_under_every_name() -> None:
         ("{{ lipsum(99999) }}", "more than 2,000,000 characters"),
         ("{{ messages | tojson(indent=999999999) }}", "more than 2,000,000 characters"),
         ("{{ 9 ** 99999999 }}", "more than 2,000,000 characters"),
+        ("{{ '%*d' % (99999999, 1) }}", "more than 2,000,000 characters"),
+        ("{{ '{:{width}}'.format('x', width=99999999) }}", "more than 2,000,000 characters"),
+        ("{{ [1] | batch(99999999, 0) | list }}", "more than 2,000,000 characters"),
+        ("{{ [1] | slice(99999999) | list }}", "more than 2,000,000 characters"),
+        (DOUBLING.format("{% set n.x = [n.x[0] ~ n.x[0]] %}"), "more than 2,000,000 characters"),
+        (DOUBLING.format("{% set n.x = dict(a=n.x ~ n.x).a %}"), "more than 2,000,000 characters"),
+        (DOUBLING.format("{% set n.x %}{{ n.x }}{{ n.x }}{% endset %}"), "more than 2,000,000 characters"),
+        (DOUBLING.format("{% set n.x = (n.x ~ n.x) | string %}"), "more than 2,000,000 characters"),
+        (DOUBLING.format("{% with y = n.x ~ n.x %}{% set n.x = y %}{% endwith %}"), "more than 2,000,000"),
+        (
+            "{% set n = namespace(x=9) %}{% for i in range(60) %}{% set n.x = n.x * n.x %}{% endfor %}",
+            "more than",
+        ),
         ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "recurs"),
+        (
+            "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(60) }}",
+            "longer than",
+        ),
+        (
+            "{% for x in [1, 2] recursive %}{% if loop.depth < 60 %}{{ loop([1, 2]) }}{% endif %}{% endfor %}",
+            "longer than",
+        ),
     ],
 )
 def test_a_template_that_fails_or_goes_over_its_limits(

@@ -148,6 +148,7 @@ class Environment(ImmutableSandboxedEnvironment):
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call what a template calls, unless the result would be huge."""
+        limits.check_time(self.deadline)
         limits.check_call(obj, args, kwargs)
         return super().call(context, obj, *args, **kwargs)
 
@@ -169,7 +170,6 @@ TICK, SIZED = f"tick {_SECRET}", f"sized {_SECRET}"
 """Filters that compiled templates go through; no template knows their names."""
 
 
-def through(name: str, *arguments: nodes.Expr) -> nodes.Filter:
+def through(name: str, value: Any, *arguments: nodes.Expr) -> nodes.Filter:
     """Return what passes a value through such a filter: it costs less than a call, which a sandbox looks into."""
-    value, *more = arguments
-    return nodes.Filter(value, name, more, [], None, None, lineno=value.lineno)
+    return nodes.Filter(value, name, [*arguments], [], None, None, lineno=getattr(value, "lineno", None))

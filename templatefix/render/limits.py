@@ -30,6 +30,16 @@ def check_size(size: int) -> None:
         raise LimitError(f"rendering makes a value of more than {MAX_CHARACTERS:,} characters")
 
 
+def check_time(deadline: float) -> None:
+    """Refuse to go on after the deadline.
+
+    Raises:
+        LimitError: It has passed.
+    """
+    if time.monotonic() > deadline:
+        raise LimitError(f"rendering takes longer than {MAX_SECONDS:g} s")
+
+
 def sized(value: Any) -> Any:
     """Pass a value on, unless it is a larger text or list than the limit."""
     if isinstance(value, str | list | tuple):
@@ -41,17 +51,21 @@ def check_product(operator: str, left: Any, right: Any) -> None:
     """Refuse `*`, `**` and `%` whose result would be huge."""
     if operator == "%":
         _check_format(left)
+        _check_widths(right if isinstance(right, tuple) else [right])
     elif operator == "*":
         for sequence, times in ((left, right), (right, left)):
             if isinstance(sequence, str | list | tuple) and isinstance(times, int):
                 check_size(len(sequence) * max(times, 0))
+        if isinstance(left, int) and isinstance(right, int):
+            check_size(left.bit_length() + right.bit_length())
     elif isinstance(left, int) and isinstance(right, int):
         check_size(left.bit_length() * max(right, 0))
 
 
 def check_call(function: Any, args: Iterable[Any], kwargs: Mapping[str, Any]) -> None:
     """Refuse a call that pads, repeats or replaces its way to a huge text."""
-    text = getattr(function, "__self__", None)
+    # The sandbox wraps `format`.
+    text = getattr(getattr(function, "__wrapped__", function), "__self__", None)
     if isinstance(text, str):
         _check_method(text, getattr(function, "__name__", ""), [*args, *kwargs.values()])
     elif function is generate_lorem_ipsum:
@@ -60,14 +74,18 @@ def check_call(function: Any, args: Iterable[Any], kwargs: Mapping[str, Any]) ->
 
 
 def _check_method(text: str, name: str, args: Sequence[Any]) -> None:
-    for each in args:
-        check_size(each if isinstance(each, int) else 0)
+    _check_widths(args)
     if name in ("format", "format_map"):
         _check_format(text)
     if name == "replace" and len(args) > 1:
         _check_replace(text, args[0], args[1])
     if name == "join" and args and isinstance(args[0], list | tuple):
         check_size(len(text) * len(args[0]) + sum(len(str(each)) for each in args[0]))
+
+
+def _check_widths(values: Iterable[Any]) -> None:
+    for each in values:
+        check_size(each if isinstance(each, int) else 0)
 
 
 def _check_format(text: Any) -> None:
@@ -84,8 +102,7 @@ def bounded_filters() -> dict[str, Callable[..., Any]]:
 
     def check(name: str, value: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         given = [*args, *kwargs.values()]
-        for each in given:
-            check_size(each if isinstance(each, int) else 0)
+        _check_widths(given)
         if name == "format":
             _check_format(value)
         if name == "replace" and len(given) > 1:
@@ -106,12 +123,14 @@ def bounded_filters() -> dict[str, Callable[..., Any]]:
             limited.jinja_pass_arg = context  # type: ignore[attr-defined]
         return limited
 
-    return {name: bound(name) for name in ("center", "format", "indent", "join", "replace", "wordwrap")}
+    return {
+        name: bound(name)
+        for name in ("batch", "center", "format", "indent", "join", "replace", "slice", "wordwrap")
+    }
 
 
 def tick(items: Iterable[Any], deadline: float) -> Iterator[Any]:
     """Pass `items` on until the clock reaches the deadline."""
     for item in items:
-        if time.monotonic() > deadline:
-            raise LimitError(f"rendering takes longer than {MAX_SECONDS:g} s")
+        check_time(deadline)
         yield item

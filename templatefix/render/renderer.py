@@ -10,6 +10,7 @@ from types import CodeType
 from typing import Any
 
 from jinja2 import Template, TemplateError, nodes
+from jinja2.visitor import NodeTransformer
 
 from templatefix.errors import LimitError, RenderError, SyntaxProblem
 from templatefix.model import Conversation, Rendered, Span
@@ -153,20 +154,51 @@ def _compile(tree: nodes.Template, environment: Environment) -> CodeType:
 
 
 def _with_limits(tree: nodes.Template, environment: Environment) -> nodes.Template:
-    # Only loops can run long in a sandbox whose values are bounded, so each one watches the clock; and only by
-    # adding texts up, again and again, can a small template make large ones.
-    for loop in tree.find_all(nodes.For):
-        loop.iter = through(TICK, loop.iter)  # type: ignore[arg-type]  # an expression, says Jinja's parser
-    for assignment in tree.find_all(nodes.Assign):
-        assignment.node = through(SIZED, assignment.node)  # type: ignore[arg-type]
-    for call in list(tree.find_all(nodes.Call)):
-        call.args = [_grown(each) for each in call.args]
+    _Limited().visit(tree)
     tree.set_environment(environment)
     return tree
 
 
-def _grown(value: Any) -> Any:
-    return through(SIZED, value) if isinstance(value, nodes.Concat | nodes.Add) else value
+class _Limited(NodeTransformer):
+    """Makes each loop watch the clock, and each value that is made of others its size.
+
+    Only loops and calls can run long in a sandbox whose values are bounded, and only by adding texts up, again and
+    again, can a small template make large ones. What is printed is watched where it arrives.
+    """
+
+    def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802 - Jinja's own names
+        self.generic_visit(node)
+        node.iter = through(TICK, node.iter)
+        return node
+
+    def visit_Assign(self, node: nodes.Assign) -> nodes.Assign:  # noqa: N802
+        node.node = through(SIZED, self._chain(node.node))
+        return node
+
+    def visit_AssignBlock(self, node: nodes.AssignBlock) -> nodes.AssignBlock:  # noqa: N802
+        self.generic_visit(node)
+        node.filter = through(SIZED, node.filter)
+        return node
+
+    def visit_Output(self, node: nodes.Output) -> nodes.Output:  # noqa: N802
+        node.nodes = [self._chain(each) for each in node.nodes]
+        return node
+
+    def visit_Add(self, node: nodes.Add) -> nodes.Filter:  # noqa: N802
+        return through(SIZED, self._chain(node))
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Filter:  # noqa: N802
+        return through(SIZED, self._chain(node))
+
+    def _chain(self, node: Any) -> Any:
+        """Limit the operands of a sum, and what they are made of, but not each sum on the way."""
+        if isinstance(node, nodes.Add):
+            node.left, node.right = self._chain(node.left), self._chain(node.right)
+        elif isinstance(node, nodes.Concat):
+            node.nodes = [self._chain(each) for each in node.nodes]
+        else:
+            return self.visit(node)
+        return node
 
 
 def normal(message: Mapping[str, Any]) -> dict[str, Any]:
