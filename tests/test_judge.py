@@ -359,3 +359,46 @@ def _marked(text: str) -> str:
 )
 def test_what_stands_round_a_result_that_the_caller_holds_is_judged(marked: str, outcome: str) -> None:
     assert judge(marked, original=HELD, track=False).outcome == outcome
+
+
+ALIKE = ("'</answer>'", "'</call>'")
+ALONE = "        {%- if message.tool_calls and not message.tool_responses %}{{- raise_exception('') }}{%- endif %}\n"
+STOPPED = "{{- '|<|end|>' }}"
+
+
+def _before(text: str, result: str) -> str:
+    """A template that prints something more before the first result, or for each message."""
+    at = "        {%- for result in" if result == ALONE else CALLING
+    return text.replace(at, result + at)
+
+
+def _first(text: str) -> str:
+    return f"            {{%- if loop.first %}}{text}{{%- endif %}}\n"
+
+
+@pytest.mark.parametrize(
+    ("plain", "marked", "outcome"),
+    [
+        (HELD.replace(*ALIKE), CALLS.replace(*ALIKE), "holds"),
+        (HELD.replace(*ALIKE), CALLS.replace(RESULTED, _marked(RESULTED)).replace(*ALIKE), "fails"),
+        (_before(HELD, ALONE), _before(CALLS, ALONE), "undecided"),
+        (_before(HELD, ALONE), _before(CALLS.replace(RESULTED, _marked(RESULTED)), ALONE), "undecided"),
+        (
+            _before(HELD, _first(STOPPED)),
+            _before(CALLS, _first("{%- generation %}" + STOPPED + "{%- endgeneration %}")),
+            "holds",
+        ),
+        (_before(HELD, _first(STOPPED)), _before(CALLS, _first(STOPPED)), "fails"),
+    ],
+    ids=[
+        "closed alike",
+        "closed alike, trained",
+        "never alone",
+        "never alone, trained",
+        "stopped",
+        "stop outside",
+    ],
+)
+def test_a_result_is_told_from_what_stands_there_without_it(plain: str, marked: str, outcome: str) -> None:
+    assert plain != HELD
+    assert judge(marked, original=plain, track=False).outcome == outcome
