@@ -114,7 +114,7 @@ def _ins(
     """
     full, low, high = view.full or "", other[1], behind[0][0]
     window, first = full[low:high], full[slice(*behind[0])]
-    prompts = [prompt[len(base) :] for base, prompt in view.prompts(turn)]
+    prompts = [prompt[len(base) :] for base, prompt in view.prompts(turn) if prompt != base]
     if heads := frozenset(end for _, end in headers.found(window, low)):
         return heads | {
             at for at in range(max(heads), high + 1) if any(full[:at].endswith(each) for each in prompts)
