@@ -39,21 +39,12 @@ POLICIES = (
 )
 """Policies to judge TRL's own templates under, the strictest first; all allow a prefill on either side."""
 
-_MERGED = "judge: under an included header, the spans of two answers in a row touch, and it wants them apart"
-_QUOTED = (
-    "judge: the template drops what stands before a quoted </think>, and it takes the rest for another's text"
-)
+_OUTPUTS = "the end of the tools' outputs, which stands there before inference begins, is marked"
 NOT_RIGHT = {
-    "trl/deepseek_r1_distill_training": _MERGED,
-    "trl/deepseekv3_training": _MERGED,
+    "trl/deepseek_r1_distill_training": _OUTPUTS,
+    "trl/deepseekv3_training": _OUTPUTS,
     "trl/diffusion_gemma_training": "turns that are tool calls are not marked",
     "trl/glm4moe_training": "what opens a system message in the middle is marked",
-    "trl/gptoss_training": _MERGED,
-    "trl/muse_glimmer_training": _MERGED,
-    "trl/nemotron_3_5_lightning_training": _QUOTED,
-    "trl/nemotron_3_nano_training": _QUOTED,
-    "trl/nemotron_3_super_training": _QUOTED,
-    "trl/nemotron_3_ultra_training": _QUOTED,
     "trl/phi3_5_training": "the eos token after the loop, a second end of turn, is marked",
     "trl/phi3_training": "the eos token after the loop, a second end of turn, is marked",
     "trl/qwen2_5_training": "the header's newline is marked",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -93,7 +93,7 @@ class Oracle:
         )
         offered = [str(tool["function"]["description"]) for tool in probe.tools or () if "function" in tool]
         foreign += tuple(place for each in offered for place in pieces(text, [each]))
-        turns = tuple(
+        turns = _apart(
             self._softened(text, owed(view, turn, self.headers, self.closings)) for turn in probe.assistant
         )
         stable = all(self._stays(view, text, turn) for turn in probe.assistant)
@@ -108,6 +108,17 @@ class Oracle:
     def _stays(self, view: View, text: str, turn: int) -> bool:
         alone = view.upto(turn + 1, False)
         return alone is None or text.startswith(self.closings.bare(alone).rstrip())
+
+
+def _apart(turns: Iterable[Owed | Undecided]) -> tuple[Owed | Undecided, ...]:
+    """Let no turn's header begin before the end of the turn before it, as where the last one ends otherwise."""
+    found: list[Owed | Undecided] = []
+    for turn in turns:
+        before = found[-1] if found else None
+        if isinstance(turn, Owed) and isinstance(before, Owed):
+            turn = replace(turn, header=min(max(turn.header, max(before.ends)), min(turn.starts)))
+        found.append(turn)
+    return tuple(found)
 
 
 def expect(renderer: Renderer, probes: Sequence[Probe]) -> tuple[Expectation, ...]:
