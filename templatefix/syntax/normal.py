@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import nodes
@@ -44,7 +45,12 @@ def same_trees(one: Source, other: Source) -> bool:
         one (`Source`): A parsed template.
         other (`Source`): Another.
     """
-    return _Normaliser(one).body(one.tree.body) == _Normaliser(other).body(other.tree.body)
+    return _normal(one) == _normal(other)
+
+
+@lru_cache(maxsize=8)
+def _normal(source: Source) -> Normal:
+    return _Normaliser(source).body(source.tree.body)
 
 
 @dataclass(frozen=True)
