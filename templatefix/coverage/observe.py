@@ -108,7 +108,7 @@ class Observer:
         ]
 
     @cached_property
-    def _over_messages(self) -> set[int]:
+    def _message_loops(self) -> set[int]:
         return {id(each) for each in self.source.tree.find_all(nodes.For) if _over_messages(each)}
 
     @cached_property
@@ -128,7 +128,7 @@ class Observer:
         loops = {
             id(each) for leaf in of_messages for each in self.places[leaf] if isinstance(each, nodes.For)
         }
-        loops |= self._over_messages
+        loops |= self._message_loops
         ran = {leaf for leaf, _ in self.ran}
         kinds = []
         for index, output in enumerate(self.leaves):
