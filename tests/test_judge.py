@@ -7,7 +7,7 @@ import pytest
 from templatefix.fixing import fix
 from templatefix.judge import judge
 from templatefix.judge.claims import prompt_unmarked
-from templatefix.model import Claim, Rendered, Span, Template, Verdict
+from templatefix.model import Claim, Policy, Rendered, Span, Template, Verdict
 from templatefix.probes import Probe, Turn
 from tests.conftest import fixture
 
@@ -402,3 +402,38 @@ def _first(text: str) -> str:
 def test_a_result_is_told_from_what_stands_there_without_it(plain: str, marked: str, outcome: str) -> None:
     assert plain != HELD
     assert judge(marked, original=plain, track=False).outcome == outcome
+
+
+def test_an_included_header_begins_where_the_turn_before_it_ends() -> None:
+    plain = "{% for m in messages %}{{ '<|' + m.role + '|>' }}{{ m.content }}{{ STOP }}{% endfor %}".replace(
+        "STOP",
+        "'<|return|>' if loop.last and m.role == 'assistant' and not add_generation_prompt else '<|end|>'",
+    )
+    plain += "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+    body = plain[plain.index("{{ '<|'") : plain.index("{% endfor")]
+    marked = plain.replace(
+        body,
+        "{% if m.role == 'assistant' %}{% generation %}"
+        + body
+        + "{% endgeneration %}{% else %}"
+        + body
+        + "{% endif %}",
+    )
+    verdict = judge(marked, original=plain, policy=Policy(header="included"), track=False)
+    assert verdict.outcome == "holds"
+
+
+SAY = "{{- '<say>' }}"
+LATE = f"    {{%- if message.tool_responses %}}{SAY}{{%- endif %}}\n"
+EARLY = LATE.replace("if message", "if not message")
+
+
+@pytest.mark.parametrize(
+    ("opened", "outcome"),
+    [(f"{OPEN}    {SAY}\n", "holds"), (LATE + OPEN + EARLY, "fails")],
+    ids=["inside", "outside behind results"],
+)
+def test_what_opens_every_answer_is_owed_behind_a_result_too(opened: str, outcome: str) -> None:
+    say = f"    {{%- if message.role == 'assistant' %}}{SAY}{{%- endif %}}\n"
+    marked = CALLS.replace(OPEN + SAYING, opened + SAYING)
+    assert judge(marked, original=HELD.replace(SAYING, say + SAYING), track=False).outcome == outcome

@@ -11,7 +11,8 @@ program. The message names what it misses.
 
 ## What to do
 
-Pass the variable that the template asks for, or add the key to the messages; then judge your own conversations.
+Pass the variable that the template asks for, or add the key to the messages; then judge your own conversations. Where
+it goes over a limit, take out the loop or the sum that grows.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ RULE = Rule(
     "TPL008",
     "renders-nothing",
     Severity.ERROR,
-    cure="Pass what the template asks for, or take the test out of it.",
+    cure="Pass what the template asks for, or take out of it what stops it.",
     cases=Cases(
         good=RIGHT_OR_PLAIN,
         bad=(
