@@ -8,10 +8,12 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from templatefix import registry, synthesis
+from templatefix.analysis import TemplateAnalysis
 from templatefix.coverage import reaching
 from templatefix.diagnosis import changed, diagnose, objection, unfit, words
 from templatefix.edits import Newlines
 from templatefix.errors import SyntaxProblem, TemplateFixError
+from templatefix.expected import Expectations
 from templatefix.judge import judge, judge_declared
 from templatefix.model import (
     Allowance,
@@ -24,9 +26,7 @@ from templatefix.model import (
     Template,
     Verdict,
 )
-from templatefix.oracle import Oracle
-from templatefix.probes import PLACEHOLDERS, Probe
-from templatefix.render import Renderer
+from templatefix.probes import Probe
 from templatefix.stripping import strip
 from templatefix.syntax import Source, is_marked, parse, same_without_markers
 
@@ -102,16 +102,14 @@ def _patched(
     """Patch the template's text without markers; where it has had some, keep what it printed with them."""
     source = parse(plain, where=template.label)
     attempts: list[Attempt] = []
-    probes, _ = reaching(source, variables)
-    oracle = _learn(source, variables, probes)
+    expectations = _expected(source, variables)
+    probes = expectations.probes
     for candidate in propose(source, variables, probes):
-        if oracle.unsure:  # once one patch was judged, it is known that no other can be proven
-            break
         if isinstance(candidate, Attempt):
             attempts.append(candidate)
             continue
         try:
-            verdict = _judged(candidate, source, variables, probes, oracle)
+            verdict = _judged(candidate, source, variables, expectations)
         except SyntaxProblem as error:  # an anchor of the registry stood where nobody had reviewed it
             reason = f"the best patch found ({candidate.method}) does not parse: {error.what}"
             attempts.append(Attempt(reason, error.line, candidate.method, candidate.family))
@@ -136,7 +134,7 @@ def _patched(
             candidate.family,
             attempts=tuple(attempts),
         )
-    return _refused(template, diagnose(source, variables, probes, attempts, oracle), attempts)
+    return _refused(template, diagnose(source, attempts, expectations), attempts)
 
 
 def _refused(
@@ -147,21 +145,21 @@ def _refused(
     return Outcome(template, "refused", template.source, verdict, refusal=refusal, attempts=tuple(attempts))
 
 
-def _learn(source: Source, variables: dict[str, Any] | None, probes: Sequence[Probe]) -> Oracle:
-    return Oracle.learn(Renderer(source.text, variables or PLACEHOLDERS), probes)
+def _expected(source: Source, variables: dict[str, Any] | None) -> Expectations:
+    analysis = TemplateAnalysis(source, variables)
+    return Expectations(analysis, reaching(analysis)[0])
 
 
 def _judged(
     candidate: Candidate,
     source: Source,
     variables: dict[str, Any] | None,
-    probes: Sequence[Probe],
-    oracle: Oracle,
+    expectations: Expectations,
 ) -> Verdict:
     text, after = source.text, candidate.after
     if candidate.changes:
-        return judge_declared(after, variables, original=text, changes=candidate.changes, probes=probes)
-    return judge(after, variables, original=text, probes=probes, oracle=oracle, hasty=True)
+        return judge_declared(after, variables, original=text, changes=candidate.changes, probes=expectations.probes)
+    return judge(after, variables, original=text, expectations=expectations, fail_fast=True)
 
 
 def _marked(
@@ -174,9 +172,8 @@ def _marked(
     wrong = f"it has markers already, and they are not right: {words(verdict)}"
     if verdict.outcome != "fails":  # markers that are not refuted stay
         wrong = f"it has markers already, and they cannot be judged: {words(verdict)}"
-        probes, _ = reaching(source, variables)
-        oracle = _learn(source, variables, probes)
-        refusal = diagnose(source, variables, probes, [Attempt(wrong, line, verdict=verdict)], oracle)
+        attempts = [Attempt(wrong, line, verdict=verdict)]
+        refusal = diagnose(source, attempts, _expected(source, variables))
         return _refused(template, refusal, verdict=verdict)
     try:
         plain = strip(template, strict=False)  # what that changes is looked for on the probes

@@ -1,48 +1,44 @@
-"""Probes that reach every output of a template, and which outputs none reached."""
+"""Probes that reach every output of a template and both ways of its tests, and which ones none reached."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from templatefix.analysis import TemplateAnalysis
 from templatefix.coverage.aliases import aliases
 from templatefix.coverage.observe import Observer
 from templatefix.coverage.paths import loop_targets
 from templatefix.coverage.reach import possible
 from templatefix.coverage.search import search
 from templatefix.errors import RenderError
-from templatefix.probes import MATRIX, PLACEHOLDERS, Probe, probes_for
+from templatefix.probes import MATRIX, Probe, probes_for
 from templatefix.render import Renderer
-from templatefix.syntax import Source
 
 __all__ = ["Observer", "aliases", "loop_targets", "possible", "reaching"]
 
 
-def reaching(
-    source: Source, variables: Mapping[str, Any] | None = None
-) -> tuple[tuple[Probe, ...], Observer]:
+def reaching(analysis: TemplateAnalysis) -> tuple[tuple[Probe, ...], Observer]:
     """Return the probes to judge a template on, and the observer that has seen them.
 
     They are the matrix, probes of what the template reads besides, and those that a search found.
 
     Args:
-        source (`Source`): The template.
-        variables (`Mapping[str, str]`, *optional*): Special tokens; placeholders if `None`.
+        analysis (`TemplateAnalysis`): The template.
     """
-    variables = PLACEHOLDERS if variables is None else variables
-    names = aliases(source, variables)
+    names = aliases(analysis.source, analysis.variables)
     asked = [
         probe
-        for probe in probes_for(source)[len(MATRIX) :]
+        for probe in probes_for(analysis.source)[len(MATRIX) :]
         if not any(turn.role in names for turn in probe.turns)  # the assistant is no other role
     ]
-    probes = (*MATRIX, *_telling(Renderer(source.text, variables), asked))
-    observer = Observer(source, variables)
+    probes = (*MATRIX, *_heeded(analysis.renderer, asked))
+    observer = Observer(analysis)
     observer.see(probes)
     return (*probes, *search(observer)), observer
 
 
-def _telling(renderer: Renderer, probes: Iterable[Probe]) -> Iterator[Probe]:
+def _heeded(renderer: Renderer, probes: Iterable[Probe]) -> Iterator[Probe]:
     """Those probes whose variables change what is rendered, with or without a generation prompt."""
     plain: dict[int, tuple[str, str]] = {}
     for probe in probes:

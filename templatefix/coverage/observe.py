@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from jinja2 import nodes
 
+from templatefix.analysis import TemplateAnalysis, Trace
 from templatefix.coverage.paths import loop_targets
 from templatefix.coverage.reach import possible
-from templatefix.errors import RenderError
-from templatefix.model import Coverage
+from templatefix.errors import LimitError
+from templatefix.expected import Expectations, ExpectedSpan
+from templatefix.model import Coverage, Span
 from templatefix.probes import Probe
-from templatefix.render import Tracer, leaves
+from templatefix.render import leaves
 from templatefix.syntax import Source, is_generation, span_of, walk
 from templatefix.syntax.chain import atoms, is_literal
 
 _NOT_TEXT = {"role", "name"}  # what a header may say of a message
-ASSISTANT = frozenset({"assistant", "model"})  # what templates call it in the messages they rebuild
-
 
 _PROMPTED = ("one turn", "ends with the user", "tool call, then the tool")
 
@@ -30,16 +29,20 @@ class Observer:
     """Counts what the probes reach.
 
     Args:
-        source (`Source`): The template.
-        variables (`Mapping[str, str]`): Special tokens.
+        analysis (`TemplateAnalysis`): The template.
     """
 
-    source: Source
-    variables: Mapping[str, Any]
+    analysis: TemplateAnalysis
     ran: set[tuple[int, str]] = field(default_factory=set)
     printed: set[tuple[int, int]] = field(default_factory=set)
     elsewhere: set[int] = field(default_factory=set)
+    answers: dict[Span, set[bool]] = field(default_factory=dict)
     _possible: dict[int, bool] = field(default_factory=dict, repr=False)
+
+    @property
+    def source(self) -> Source:
+        """The template."""
+        return self.analysis.source
 
     @cached_property
     def leaves(self) -> list[nodes.Output]:
@@ -51,49 +54,64 @@ class Observer:
         """The ancestors of each node, by its identity."""
         return {id(node): above for node, above in walk(self.source.tree)}
 
-    @cached_property
-    def _tracer(self) -> Tracer:
-        return Tracer(self.source, self.variables)
-
     def see(self, probes: Iterable[Probe]) -> bool:
         """Run probes, with and without a generation prompt; return whether one reached something new."""
-        before = len(self.ran), len(self.printed)
+        before = self._reached_so_far()
         for probe in probes:
             # What only a generation prompt prints is the same after any conversation.
             for prompt in (False, True) if probe.name in _PROMPTED else (False,):
                 try:
-                    traced = self._tracer.run(
-                        probe.messages, **{**probe.arguments, "add_generation_prompt": prompt}
-                    )
-                except RenderError:
-                    continue
-                for piece in traced.pieces:
-                    role = "assistant" if piece.role in ASSISTANT else piece.role
-                    self.ran.add((piece.leaf, role))
-                    if role == "assistant" and len(piece.span):
-                        self.printed.add((piece.leaf, piece.atom))
-                    if piece.message is not None and _of_another(
-                        probe, piece.message, piece.span.of(traced.text)
-                    ):
-                        self.elsewhere.add(piece.leaf)
-        return (len(self.ran), len(self.printed)) != before
+                    trace = self.analysis.traced(probe.messages, probe.tools, prompt, probe.options)
+                except LimitError:
+                    continue  # the judge says so
+                if trace is not None:
+                    self._note(probe, trace)
+        return self._reached_so_far() != before
 
-    def coverage(self, headers: Collection[str] = ()) -> Coverage:
-        """Say which outputs in loops over messages no probe reached.
+    def _reached_so_far(self) -> tuple[int, int, int]:
+        return len(self.ran), len(self.printed), sum(map(len, self.answers.values()))
+
+    def _note(self, probe: Probe, trace: Trace) -> None:
+        for piece in trace.rendered.pieces:
+            role = "" if piece.message is None else str(probe.messages[piece.message].get("role"))
+            self.ran.add((piece.leaf, role))
+            if role == "assistant" and len(piece.span):
+                self.printed.add((piece.leaf, piece.atom))
+            if piece.message is not None and _of_another(probe, piece.message, trace, piece.span):
+                self.elsewhere.add(piece.leaf)
+        for start, end, truth, message in trace.rendered.tests:
+            if message is not None:
+                self.answers.setdefault(Span(start, end), set()).add(truth)
+
+    def coverage(self, expectations: Expectations) -> Coverage:
+        """Say which outputs in loops over messages no probe reached, and which tests went one way.
 
         Args:
-            headers (`Collection[str]`): What opens assistant turns; an output of that alone owes nothing.
+            expectations (`Expectations`): What is expected on the probes. An output that prints nothing but what
+                opens assistant turns need not be marked.
         """
+        headers = _headers(expectations)
         lines: dict[str, set[int]] = {"marked": set(), "unmarked": set(), "others": set(), "foreign": set()}
         kinds = self._kinds()
         for index, kind in kinds:
-            told = kind == "unmarked" and self._owes_nothing(index, headers)
-            if not told and not self.reached(index, kind):
+            outside = kind == "unmarked" and self._is_outside(index, headers)
+            if not outside and not self.reached(index, kind):
                 lines[kind].add(self.source.position(span_of(self.leaves[index]).start)[0])
         outputs = sum(kind in ("marked", "unmarked") for _, kind in kinds)
-        return Coverage(outputs, **{kind: tuple(sorted(found)) for kind, found in lines.items()})
+        found = {kind: tuple(sorted(each)) for kind, each in lines.items()}
+        return Coverage(outputs, **found, one_way=tuple(self.one_way()))
 
-    def _owes_nothing(self, index: int, headers: Collection[str]) -> bool:
+    def one_way(self) -> list[tuple[int, str]]:
+        """Return the tests in loops over messages that gave one answer on every probe: line, and what was not met."""
+        found = []
+        for span, answers in sorted(self.answers.items()):
+            if len(answers) == 1:
+                text = " ".join(span.of(self.source.text).split())
+                never = "is never false" if True in answers else "is never true"
+                found.append((self.source.position(span.start)[0], f"`{text}` {never}"))
+        return found
+
+    def _is_outside(self, index: int, headers: Collection[str]) -> bool:
         """Whether an output opens a turn or the text, or prints what another message says than the loop is at."""
         only = self.leaves[index].nodes[0]
         begins = isinstance(only, nodes.Name) and only.name == "bos_token"
@@ -210,10 +228,20 @@ def _reads_text(atom: nodes.Expr, names: set[str]) -> bool:
     return any(name.name in names and id(name) not in about for name in reads)
 
 
-def _of_another(probe: Probe, message: int, text: str) -> bool:
+def _of_another(probe: Probe, message: int, trace: Trace, span: Span) -> bool:
     """Whether a text holds what another role says in another message than the one the loop is at."""
-    others = (turn for at, turn in enumerate(probe.turns) if at != message and turn.role != "assistant")
-    return any(each in text for turn in others for each in turn.texts)
+    others = {at for at, turn in enumerate(probe.turns) if at != message and turn.role != "assistant"}
+    return any(trace.messages[index] & others for index, _, _ in trace.segments_in(span.start, span.end))
+
+
+def _headers(expectations: Expectations) -> set[str]:
+    """What is printed before the spans of assistant turns."""
+    found = set()
+    for each in map(expectations.of, expectations.probes):
+        for turn in each.turns:
+            if isinstance(turn, ExpectedSpan) and turn.starts and each.text:
+                found |= {each.text[turn.header : start] for start in turn.starts}
+    return found
 
 
 def _constant(output: nodes.Output) -> str | None:

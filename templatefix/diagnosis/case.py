@@ -3,56 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from templatefix.errors import RenderError
+from templatefix.analysis import TemplateAnalysis, Trace
+from templatefix.errors import LimitError, RenderError
 from templatefix.probes import Probe
-from templatefix.render import Renderer, Trace, Tracer, leaves
-from templatefix.syntax import Source, span_of
+from templatefix.syntax import Source
 
 _PLAIN = ("two turns", "one turn", "parts without system")
 
 
-@dataclass
 class Case:
     """A template that is refused, and its renders.
 
     Args:
-        source (`Source`): The template.
-        variables (`Mapping[str, str]`): Special tokens.
+        analysis (`TemplateAnalysis`): The template.
         probes (`Sequence[Probe]`): The conversations.
-        renders (`list[tuple[Probe, str]]`): Those that render, and their texts.
-        errors (`list[RenderError]`): What the others raise.
     """
 
-    source: Source
-    variables: Mapping[str, Any]
-    probes: Sequence[Probe]
-    renders: list[tuple[Probe, str]] = field(default_factory=list)
-    errors: list[RenderError] = field(default_factory=list)
+    def __init__(self, analysis: TemplateAnalysis, probes: Sequence[Probe]) -> None:
+        self.analysis = analysis
+        self.probes = probes
 
-    def __post_init__(self) -> None:
-        self.renderer = Renderer(self.source.text, self.variables)
-        for probe in self.probes:
-            try:
-                self.renders.append((probe, self.renderer.render(probe.messages, **probe.arguments).text))
-            except RenderError as error:
-                self.errors.append(error)
+    @property
+    def source(self) -> Source:
+        """The template."""
+        return self.analysis.source
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """Its special tokens."""
+        return self.analysis.variables
 
     @cached_property
-    def _tracer(self) -> Tracer:
-        return Tracer(self.source, self.variables)
+    def renders(self) -> list[tuple[Probe, Trace]]:
+        """The probes that render."""
+        return [(probe, trace) for probe in self.probes if (trace := self.traced(probe)) is not None]
+
+    @cached_property
+    def errors(self) -> list[RenderError]:
+        """What the template raises on the others."""
+        found = (self.analysis.error(each.messages, each.tools, False, each.options) for each in self.probes)
+        return [error for error in found if error is not None]
 
     def printed(self, role: str) -> bool:
         """Whether some render holds some text of a role."""
         return any(
-            text in render
-            for probe, render in self.renders
-            for turn in probe.turns
-            if turn.role == role
-            for text in turn.texts
+            trace.own(index)
+            for probe, trace in self.renders
+            for index, message in enumerate(probe.messages)
+            if message.get("role") == role
         )
 
     def plain(self) -> list[Probe]:
@@ -61,27 +62,27 @@ class Case:
         return [found[name] for name in _PLAIN if name in found]
 
     def traced(self, probe: Probe, *, prompt: bool = False) -> Trace | None:
-        """Render a probe in pieces; `None` where the template raises.
+        """Render a probe; `None` where the template raises or goes over a limit.
 
         Args:
             probe (`Probe`): The conversation.
             prompt (`bool`): `add_generation_prompt`.
         """
         try:
-            return self._tracer.run(probe.messages, **{**probe.arguments, "add_generation_prompt": prompt})
-        except RenderError:
+            return self.analysis.traced(probe.messages, probe.tools, prompt, probe.options)
+        except LimitError:
             return None
 
-    def line(self, traced: Trace, offset: int) -> int:
+    def line(self, trace: Trace, offset: int) -> int:
         """The line of the output that printed the character at an offset."""
-        piece = next(each for each in traced.pieces if each.span.start <= offset < each.span.end)
-        return self.source.position(span_of(leaves(self.source)[piece.leaf]).start)[0]
+        via = trace.origin(offset).via
+        return self.source.position(via[-1])[0] if via else 0
 
     def answered(self) -> int:
         """The line of the output that prints what the assistant says; 0 where no plain conversation shows it."""
         for probe in self.plain():
-            traced = self.traced(probe)
-            for text in probe.turns[1].texts if traced else ():
-                if traced and text in traced.text:
-                    return self.line(traced, traced.text.index(text))
+            trace = self.traced(probe)
+            own = trace.own(1) if trace else []
+            if trace and own:
+                return self.line(trace, own[0][0])
         return 0

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-
+from templatefix.analysis import Trace
 from templatefix.diagnosis.case import Case
-from templatefix.oracle.texts import bracketed, common_prefix, whole
+from templatefix.expected.texts import bracketed, common_prefix, whole
 from templatefix.probes import Probe
 
 _WORD = re.compile(r"\s*(<[^<>\s]+>|\[[^\[\]\s]+\]|\w+|\S+)")
@@ -25,40 +24,34 @@ def asked(case: Case, *, opens: bool) -> tuple[str, int] | None:
     for probe in case.plain():
         before, middle = _around_first(case, probe)
         for prompt in (False,) if opens else (False, True):
-            traced = case.traced(probe, prompt=prompt)
-            end = _end(traced.text, probe) if traced else 0
-            if traced is None or not end:
+            trace = case.traced(probe, prompt=prompt)
+            end = _end(trace, probe) if trace else 0
+            if trace is None or not end:
                 continue
-            end += whole(traced.text[end:], common_prefix(traced.text[end:], middle), middle)
-            text = traced.text[end:]
+            end += whole(trace.text[end:], common_prefix(trace.text[end:], middle), middle)
+            text = trace.text[end:]
             first = _WORD.match(text)
             if first and first[1] not in before and _says(case, text):
-                return text.strip(), case.line(traced, end + first.start(1))
+                return text.strip(), case.line(trace, end + first.start(1))
     return None
 
 
-def _end(text: str, probe: Probe) -> int:
+def _end(trace: Trace, probe: Probe) -> int:
     """Where the last text of a message ends; 0 where no answer is printed."""
-    answers = [
-        each for turn in probe.turns if turn.role == "assistant" for each in turn.texts if each in text
-    ]
-    said = [text.rfind(each) + len(each) for turn in probe.turns for each in turn.texts if each in text]
-    return max(said) if answers else 0
+    said = [trace.own(at) for at in range(len(probe.messages))]
+    answers = any(said[at] for at in probe.assistant)
+    return max((own[-1][1] for own in said if own), default=0) if answers else 0
 
 
 def _around_first(case: Case, probe: Probe) -> tuple[str, str]:
     """What stands before and after the first answer, up to the questions; nothing where one of them is not printed."""
-    traced = case.traced(probe)
-    if traced is None:
+    trace = case.traced(probe)
+    if trace is None:
         return "", ""
-    question, answer, *more = [_place(traced.text, turn.texts) for turn in probe.turns[:3]]
-    return traced.text[question[1] : answer[0]], traced.text[answer[1] : more[0][0]] if more else ""
-
-
-def _place(text: str, texts: Sequence[str]) -> tuple[int, int]:
-    """Where the last of some texts stands; nowhere, at the end, if it does not."""
-    at = text.find(texts[-1])
-    return (at, at + len(texts[-1])) if at >= 0 else (len(text), len(text))
+    nowhere = [(len(trace.text), len(trace.text))]
+    question, answer, *more = [trace.own(at) or nowhere for at in range(len(probe.messages))][:3]
+    before = trace.text[question[-1][1] : answer[0][0]]
+    return before, trace.text[answer[-1][1] : more[0][0][0]] if more else ""
 
 
 def _says(case: Case, text: str) -> bool:

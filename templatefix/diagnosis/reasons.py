@@ -10,9 +10,8 @@ from jinja2 import nodes
 
 from templatefix.diagnosis.case import Case
 from templatefix.diagnosis.quoted import asked
+from templatefix.expected import Expectations, Undecided
 from templatefix.model import Attempt, Refusal, RefusalKind
-from templatefix.oracle import Oracle
-from templatefix.probes import PLACEHOLDERS, Probe
 from templatefix.rules.loop import message_loop
 from templatefix.rules.trial import limit
 from templatefix.syntax import Source
@@ -33,24 +32,22 @@ def unfit(source: Source, variables: Mapping[str, Any] | None) -> Refusal | None
     return None
 
 
-def diagnose(
-    source: Source,
-    variables: Mapping[str, Any] | None,
-    probes: Sequence[Probe],
-    attempts: Sequence[Attempt],
-    oracle: Oracle,
-) -> Refusal:
+def diagnose(source: Source, attempts: Sequence[Attempt], expectations: Expectations) -> Refusal:
     """Say why no patch of a template was proven.
 
     Args:
         source (`Source`): The template without markers.
-        variables (`Mapping[str, str]`, *optional*): Special tokens; placeholders if `None`.
-        probes (`Sequence[Probe]`): The conversations.
         attempts (`Sequence[Attempt]`): What was tried.
-        oracle ([`Oracle`]): What was learned from the template on these probes.
+        expectations ([`Expectations`]): What was inferred from the template.
     """
-    case = Case(source, PLACEHOLDERS if variables is None else variables, probes)
-    return _silent(case) or _dropped(case) or _quoted(case, oracle) or _nearest(case, attempts)
+    case = Case(expectations.analysis, expectations.probes)
+    return (
+        _silent(case)
+        or _dropped(case)
+        or _quoted(case, opens=expectations.opens_turns)
+        or _undecided(expectations)
+        or _nearest(case, attempts)
+    )
 
 
 def _read(source: Source) -> set[str]:
@@ -83,9 +80,9 @@ def _dropped(case: Case) -> Refusal | None:
     return Refusal(RefusalKind.TEXT_DROPPED, reason, line)
 
 
-def _quoted(case: Case, oracle: Oracle) -> Refusal | None:
+def _quoted(case: Case, *, opens: bool) -> Refusal | None:
     """Answers are printed, but something else is asked of the model after the last one."""
-    found = asked(case, opens=bool(oracle.headers))
+    found = asked(case, opens=opens)
     if found is None:
         return None
     text, line = found
@@ -95,6 +92,16 @@ def _quoted(case: Case, oracle: Oracle) -> Refusal | None:
         f"after the last answer it prints {shown!r}"
     )
     return Refusal(RefusalKind.QUOTED_AS_INPUT, reason, line)
+
+
+def _undecided(expectations: Expectations) -> Refusal | None:
+    """The span of a plain turn is not known, so that nothing can be placed."""
+    for each in map(expectations.of, expectations.probes[:2]):
+        for turn in each.turns:
+            if isinstance(turn, Undecided):
+                reason = f"where an assistant turn begins or ends is not known: {turn.reason}"
+                return Refusal(RefusalKind.AMBIGUOUS, f"{reason} (probe {each.probe.name!r})")
+    return None
 
 
 def _nearest(case: Case, attempts: Sequence[Attempt]) -> Refusal:

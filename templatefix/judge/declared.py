@@ -7,11 +7,12 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from templatefix.analysis import TemplateAnalysis
 from templatefix.coverage import reaching
 from templatefix.errors import RenderError
-from templatefix.judge.claims import same_text
+from templatefix.judge.claims import Render, same_text
 from templatefix.judge.verdict import judge
-from templatefix.model import DECLARED_CHANGE, Change, Check, Claim, Note, Rendered, Verdict
+from templatefix.model import DECLARED_CHANGE, Change, Check, Claim, Note, Verdict
 from templatefix.probes import PLACEHOLDERS, Probe
 from templatefix.render import Renderer
 from templatefix.syntax import parse
@@ -27,7 +28,7 @@ def judge_declared(
 ) -> Verdict:
     """Judge a patched template that declares where its text differs.
 
-    The owed spans are learned from the template itself, since the original owes another text.
+    The expected spans are inferred from the template itself, since the original prints another text.
 
     Args:
         source (`str`): The template with markers.
@@ -40,40 +41,40 @@ def judge_declared(
         [`Verdict`]: A note for each declared change in place of its SAME_TEXT checks; a declaration that nothing
         differs by fails.
     """
-    own, _ = reaching(parse(source), variables)
+    own, _ = reaching(TemplateAnalysis(parse(source), variables))
     every = list({probe.name: probe for probe in (*probes, *own)}.values())
     verdict = judge(source, variables, probes=every)
     before, after = (Renderer(text, variables or PLACEHOLDERS) for text in (original, source))
     checks = [_same(probe, before, after) for probe in every]
     differing = [check.probe for check in checks if check.outcome != "holds"]
-    told = {change: [name for name in differing if fnmatchcase(name, change.probe)] for change in changes}
-    waived = {name for names in told.values() for name in names}
+    shown = {change: [name for name in differing if fnmatchcase(name, change.probe)] for change in changes}
+    waived = {name for names in shown.values() for name in names}
     kept = [check for check in checks if check.probe not in waived]
-    notes = [_note(change, names) for change, names in told.items() if names]
-    checks = [*kept, *_idle(told), *verdict.checks]
+    notes = [_note(change, names) for change, names in shown.items() if names]
+    checks = [*kept, *_idle(shown), *verdict.checks]
     return replace(verdict, checks=tuple(checks), notes=(*notes, *verdict.notes))
 
 
 def _same(probe: Probe, before: Renderer, after: Renderer) -> Check:
     """Whether a conversation and its prompt for the next turn are the same."""
-    told = Check(Claim.SAME_TEXT, probe.name, "holds")
+    check = Check(Claim.SAME_TEXT, probe.name, "holds")
     for prompt in ({}, {"add_generation_prompt": True}):
         old, new = (_rendered(each, probe, prompt) for each in (before, after))
-        told = same_text(probe.name, old, new)
-        if told.outcome != "holds":
+        check = same_text(probe.name, old, new)
+        if check.outcome != "holds":
             break
-    return told
+    return check
 
 
-def _rendered(renderer: Renderer, probe: Probe, more: Mapping[str, Any]) -> Rendered | str:
+def _rendered(renderer: Renderer, probe: Probe, more: Mapping[str, Any]) -> Render:
     try:
         return renderer.render(probe.messages, **{**probe.arguments, **more})
     except RenderError as error:
-        return error.what
+        return error
 
 
-def _idle(told: Mapping[Change, list[str]]) -> Iterator[Check]:
-    for change, names in told.items():
+def _idle(shown: Mapping[Change, list[str]]) -> Iterator[Check]:
+    for change, names in shown.items():
         if not names:
             detail = "a change of the text is declared, and no probe of that name shows one"
             yield Check(Claim.SAME_TEXT, change.probe, "fails", detail=detail)
@@ -81,5 +82,5 @@ def _idle(told: Mapping[Change, list[str]]) -> Iterator[Check]:
 
 def _note(change: Change, names: Sequence[str]) -> Note:
     plural = "" if len(names) == 1 else "s"
-    text = f"the text is another on {len(names)} probe{plural} ({change.probe}), as declared: {change.why}"
+    text = f"the text differs on {len(names)} probe{plural} ({change.probe}), as declared: {change.why}"
     return Note(DECLARED_CHANGE, text)

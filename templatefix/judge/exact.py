@@ -1,87 +1,179 @@
-"""EXACT_SPAN: is the marked text the owed text, turn by turn, and nothing else?"""
+"""EXACT_SPAN: is the marked text the expected span, turn by turn, and nothing else?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
+from templatefix.expected import Expectation, ExpectedSpan, Undecided
 from templatefix.judge.faults import faults
 from templatefix.judge.spans import line_of, merged, texts_of
 from templatefix.model import Check, Claim, Policy, Rendered, Span
-from templatefix.oracle import Expectation, Hole, Owed, Undecided
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch within a turn that may be unmarked.
+
+    Args:
+        exits (`frozenset[int]`): Offsets at which the marked text may break off before it.
+        entries (`frozenset[int]`): Offsets at which it may go on behind it.
+    """
+
+    exits: frozenset[int]
+    entries: frozenset[int]
+
+    @classmethod
+    def any_of(cls, low: int, high: int) -> Gap:
+        """A stretch of which every part may be marked or not."""
+        room = frozenset(range(low, high + 1))
+        return cls(room, room)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Where the marked text of one turn may start, break off and end.
+
+    Args:
+        message (`int`): Index of the message.
+        starts (`frozenset[int]`): Where it may start.
+        ends (`frozenset[int]`): Where it may end.
+        optional (`bool`): Whether nothing need be marked.
+        gaps (`tuple[Gap, ...]`): What may be left out within it.
+        stop (`tuple[int, int]`, *optional*): Text of the next message's header with which the model stops.
+        needs_stop (`bool`): Whether that text must be marked.
+    """
+
+    message: int
+    starts: frozenset[int]
+    ends: frozenset[int]
+    optional: bool = False
+    gaps: tuple[Gap, ...] = ()
+    stop: tuple[int, int] | None = None
+    needs_stop: bool = False
+
+    @property
+    def window(self) -> Span:
+        """The range in which marked text belongs to this turn."""
+        return Span(min(min(self.starts), max(self.ends)), max(self.ends))
 
 
 def exact_span(
-    expectation: Expectation, rendered: Rendered, spans: Iterable[Span], policy: Policy
+    expectation: Expectation,
+    rendered: Rendered,
+    spans: Iterable[Span],
+    policy: Policy,
+    special_tokens: Sequence[str] = (),
 ) -> list[Check]:
-    """Judge whether the marked text is the owed text, turn by turn, and nothing else is marked.
+    """Judge whether the marked text is the expected span, turn by turn, and nothing else is marked.
 
     Args:
-        expectation (`Expectation`): What the probe owes; it must have rendered.
+        expectation (`Expectation`): What is expected on the probe; it must have rendered.
         rendered (`Rendered`): The render, whose spans know the lines of their markers.
         spans (`Iterable[Span]`): The spans that were tracked.
         policy (`Policy`): Where both is defensible.
+        special_tokens (`Sequence[str]`): Texts that the tokenizer holds as one token.
 
     Returns:
         `list[Check]`: One that holds or is undecided, or one for each fault of the first turn that is wrong.
     """
     name, text = expectation.probe.name, rendered.text
     marked = [span for span in merged(spans) if len(span)]
-    owed = [allowed(turn, text, policy) for turn in expectation.turns if isinstance(turn, Owed)]
-    for turn in _joined(owed):
-        starts, ends = turn.starts, turn.ends
-        window = Span(min(min(starts), max(ends)), max(ends))
-        inside = [span for span in marked if span.overlaps(window)]
+    expected = [
+        allowed(turn, text, policy, special_tokens)
+        for turn in expectation.turns
+        if isinstance(turn, ExpectedSpan) and turn.starts
+    ]
+    for turn in _joined(expected):
+        inside = [span for span in marked if span.overlaps(turn.window)]
         marked = [span for span in marked if span not in inside]
+        if turn.stop:
+            stop = Span(*turn.stop)
+            alone = [span for span in marked if stop.start <= span.start and not text[stop.end : span.end].strip()]
+            alone = [span for span in alone if span.overlaps(stop)]
+            marked = [span for span in marked if span not in alone]
+            inside += [span for span in alone if turn.needs_stop]
         if found := list(faults(expectation, turn, inside)):
-            start = max(starts)
-            expected, actual = text[start : max(start, min(ends))], texts_of(text, inside)
+            start = max(turn.starts)
+            expected_text, actual = text[start : max(start, min(turn.ends))], texts_of(text, inside)
             line = line_of(rendered, inside)
             return [
-                Check(Claim.EXACT_SPAN, name, "fails", expected, actual, detail, line, fault)
+                Check(Claim.EXACT_SPAN, name, "fails", expected_text, actual, detail, line, fault)
                 for fault, detail in found
             ]
     undecided = [turn for turn in expectation.turns if isinstance(turn, Undecided)]
     if undecided:
-        detail = f"turn {undecided[0].turn}: {undecided[0].reason}"
-        return [Check(Claim.EXACT_SPAN, name, "undecided", detail=detail, fault=undecided[0].cause)]
+        detail = f"message {undecided[0].message}: {undecided[0].reason}"
+        return [Check(Claim.EXACT_SPAN, name, "undecided", detail=detail, fault="span-unknown")]
     if marked:
-        detail, line = "text is marked that no turn owes", line_of(rendered, marked)
+        detail, line = "text is marked that belongs to no assistant turn", line_of(rendered, marked)
         actual = texts_of(text, marked)
         return [Check(Claim.EXACT_SPAN, name, "fails", "", actual, detail, line, "unowed-text-trained")]
     return [Check(Claim.EXACT_SPAN, name, "holds")]
 
 
-def allowed(turn: Owed, text: str, policy: Policy) -> Owed:
-    """Return a turn with the starts and ends of its span that a policy lets stand."""
+def allowed(turn: ExpectedSpan, text: str, policy: Policy, special_tokens: Sequence[str] = ()) -> Allowed:
+    """Return where the marked text of a turn may start and end under a policy."""
     starts, ends = turn.starts, turn.ends
-    if policy.prefill != "either" and not turn.optional:
+    if turn.optional:
+        starts = ends = frozenset(range(min(min(starts), min(ends)), max(max(starts), max(ends)) + 1))
+    elif policy.prefill != "either":
         starts = frozenset([min(starts) if policy.prefill == "inside" else max(starts)])
+    if policy.whitespace == "allowed" and turn.blank:
+        starts = starts | frozenset(range(max(starts), max(starts) + turn.blank + 1))
     if policy.header == "included":
-        starts = (
-            frozenset(range(turn.header, min(starts)))
-            - {at for at in range(turn.header, min(starts)) if text[turn.header : at].strip()}
-            or starts
-        )
+        starts = _header_starts(turn, text, starts)
     if policy.whitespace == "allowed":
         last = max(ends)
         blank = len(text[last:]) - len(text[last:].lstrip())
         ends = ends | frozenset(range(last, last + blank + 1))
-    return replace(turn, starts=starts, ends=ends)
+    stop = turn.next_stop
+    needs_stop = stop is not None and text[slice(*stop)] in special_tokens
+    if stop is not None and not text[max(turn.ends) : stop[0]].strip():
+        # With the next header's token, the marked text may be in one piece.
+        ends = ends | {stop[1]} if not needs_stop else frozenset([stop[1]])
+    gaps = tuple(_gap(turn, text, interval) for interval in turn.interruptions)
+    return Allowed(turn.message, starts, ends, turn.optional, gaps, stop, needs_stop)
 
 
-def _joined(turns: list[Owed]) -> list[Owed]:
-    """Join turns between which nothing stands: two answers in a row, without a header."""
-    joined: list[Owed] = []
+def _header_starts(turn: ExpectedSpan, text: str, starts: frozenset[int]) -> frozenset[int]:
+    """Where the marked text may start if the header is included: before its first visible character."""
+    first = min(starts)
+    blank = len(text[turn.header : first]) - len(text[turn.header : first].lstrip())
+    return frozenset(range(turn.header, turn.header + blank + 1)) if text[turn.header : first].strip() else starts
+
+
+def _gap(turn: ExpectedSpan, text: str, interval: tuple[int, int]) -> Gap:
+    """Say where the marked text may break off and go on round what another role says.
+
+    Blanks may be on either side. The token that opens the other role's text may be what the model stops with.
+    """
+    low, high = interval
+    before = len(text[:low].rstrip())
+    token = low + len(text[low:high]) - len(text[low:high].lstrip())
+    while token < high and not text[token].isspace() and not (text[token - 1] in ">]|" and token > low + 1):
+        token += 1
+    behind = high + len(text[high:]) - len(text[high:].lstrip())
+    exits = {*range(before, low + 1), token}
+    return Gap(frozenset(exits), frozenset(range(len(text[:high].rstrip()), behind + 1)))
+
+
+def _joined(turns: list[Allowed]) -> list[Allowed]:
+    """Join turns between which there is nothing: two answers in a row, without a header."""
+    joined: list[Allowed] = []
     for turn in turns:
         if joined and joined[-1].ends & turn.starts:
             last = joined[-1]
             low = min(last.ends)
-            holes = (*last.holes, Hole.any_of(low, max(max(turn.starts), low)), *turn.holes)
-            starts = last.starts | turn.starts if last.optional else last.starts
-            ends = last.ends | turn.ends if turn.optional else turn.ends
-            optional = last.optional and turn.optional
-            joined[-1] = Owed(last.turn, starts, ends, last.header, optional, holes)
+            joined[-1] = replace(
+                last,
+                starts=last.starts | turn.starts if last.optional else last.starts,
+                ends=last.ends | turn.ends if turn.optional else turn.ends,
+                optional=last.optional and turn.optional,
+                gaps=(*last.gaps, Gap.any_of(low, max(max(turn.starts), low)), *turn.gaps),
+                stop=turn.stop,
+                needs_stop=turn.needs_stop,
+            )
         else:
             joined.append(turn)
     return joined

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from templatefix.judge.claims import REASONING, is_owed
-from templatefix.oracle import Expectation
+from templatefix.expected import Expectation, ExpectedSpan
+from templatefix.judge.claims import REASONING
+from templatefix.render.origins import Path
 
 _OWN = frozenset({"role", "content", "tool_calls", "name", *REASONING})
 _OWN_BELOW = {
@@ -19,42 +19,35 @@ def unusual_keys(expectations: Sequence[Expectation]) -> list[str]:
     """Return the keys whose texts a template prints in the assistant's turns although not all data says who wrote them.
 
     Args:
-        expectations (`Sequence[Expectation]`): What each probe owes.
+        expectations (`Sequence[Expectation]`): What is expected on each probe.
 
     Returns:
         `list[str]`: Dotted, sorted; the type of a part of the content in brackets.
     """
-    found = set()
+    found: set[str] = set()
     for each in expectations:
-        owed = [turn for turn in each.turns if is_owed(turn)]
-        for turn in owed:
-            inside = (each.text or "")[min(turn.starts) : max(turn.ends)]
-            own = each.probe.turns[turn.turn].texts
-            told = _told(each.probe.messages[turn.turn])
-            found |= {key for key, text in told if text in own and text in inside}
+        trace = each.trace
+        for turn in each.turns:
+            if trace is None or not isinstance(turn, ExpectedSpan) or not turn.starts:
+                continue
+            for index, _, _ in trace.segments_in(min(turn.starts), max(turn.ends)):
+                origin = trace.origins[index]
+                if origin.kind == "message" and origin.place[0] == turn.message:
+                    found |= _unusual(origin.place, each.probe.messages[turn.message])
     return sorted(found)
 
 
-def _told(message: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each text of a message that stands under an unusual key, and the key."""
-    for key, value in message.items():
-        if key not in _OWN:
-            yield from ((key, text) for text in _texts(value))
-        for item in (value if isinstance(value, list) else [value]) if key in _OWN_BELOW else ():
-            if not isinstance(item, dict):
-                continue
-            kind = item.get("type") if key == "content" else None
-            if kind not in (None, "text"):
-                yield from ((f"content[{kind}]", text) for text in _texts(item))
-                continue
-            for below, inner in item.items():
-                if below not in _OWN_BELOW[key]:
-                    yield from ((f"{key}.{below}", text) for text in _texts(inner))
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for below in value.values() if isinstance(value, dict) else value:
-            yield from _texts(below)
+def _unusual(path: Path, message: dict[str, object]) -> set[str]:
+    """The name of a path, if it is not the assistant's own everywhere."""
+    key = path[1]
+    if key not in _OWN:
+        return {str(key)}
+    below = [step for step in path[2:] if isinstance(step, str)]
+    if key not in _OWN_BELOW or not below:
+        return set()
+    value = message.get(key)
+    part = value[path[2]] if isinstance(value, list) and isinstance(path[2], int) else None
+    kind = part.get("type") if key == "content" and isinstance(part, dict) else None
+    if kind not in (None, "text"):
+        return {f"content[{kind}]"}
+    return set() if below[0] in _OWN_BELOW[key] else {f"{key}.{below[0]}"}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
-from templatefix.judge.claims import calls_of, reasoning_of, stop_of
+from templatefix.expected import Expectation, ExpectedSpan
+from templatefix.judge.claims import REASONING
 from templatefix.judge.keys import unusual_keys
-from templatefix.model import Check, Claim, Coverage, Message, Note
-from templatefix.oracle import Expectation, Owed
+from templatefix.model import Check, Claim, Coverage, Note
 from templatefix.render import Renderer
 
 _PLAIN = ("two turns", "parts without system")
@@ -19,11 +20,11 @@ def notes(expectations: Sequence[Expectation], coverage: Coverage, renderer: Ren
     """Return what the probes showed of a template, one sentence each.
 
     Args:
-        expectations (`Sequence[Expectation]`): What each probe owes.
+        expectations (`Sequence[Expectation]`): What is expected on each probe.
         coverage (`Coverage`): Which outputs the probes reached.
         renderer (`Renderer`): The template.
     """
-    rendered = [each for each in expectations if each.text is not None]
+    rendered = [each for each in expectations if each.text is not None and not each.unsupported]
     found = {
         "marked-not-tested": _unreached(coverage),
         "no-end-of-turn": _open_ended(rendered),
@@ -32,8 +33,10 @@ def notes(expectations: Sequence[Expectation], coverage: Coverage, renderer: Ren
         "turn-without-header": _headless(rendered),
         "unusual-key-trained": _unusual(rendered),
         "content-dropped": _lost(rendered),
-        "tool-calls-dropped": _dropped(rendered, calls_of, "tool calls"),
-        "reasoning-dropped": _dropped(rendered, lambda message, _: reasoning_of(message), "reasoning fields"),
+        "tool-calls-dropped": _dropped(rendered, ("tool_calls",), "tool calls"),
+        "reasoning-dropped": _dropped(rendered, REASONING, "reasoning fields"),
+        "format-unsupported": _unsupported(expectations),
+        "one-way-test": _one_way(coverage),
         "prints-the-date": _dated(renderer),
     }
     return tuple(Note(name, text) for name, text in found.items() if text)
@@ -46,27 +49,44 @@ def _unreached(coverage: Coverage) -> str:
     return f"no probe reached the output in line {lines}: that it is marked was not tested"
 
 
-def _open_ended(rendered: Sequence[Expectation]) -> str:
-    turns = [
+def _one_way(coverage: Coverage) -> str:
+    if not coverage.one_way:
+        return ""
+    shown = "; ".join(f"line {line}: {text}" for line, text in coverage.one_way[:5])
+    more = f" (and {len(coverage.one_way) - 5} more)" if len(coverage.one_way) > 5 else ""
+    return f"some tests gave the same answer on every probe, so the other way is not tested: {shown}{more}"
+
+
+def _spans(rendered: Sequence[Expectation]) -> list[tuple[Expectation, ExpectedSpan]]:
+    return [
         (each, turn)
         for each in rendered
         for turn in each.turns
-        if isinstance(turn, Owed) and not turn.optional
+        if isinstance(turn, ExpectedSpan) and not turn.optional
     ]
-    if not turns or any(stop_of(each, turn) for each, turn in turns):
+
+
+def _open_ended(rendered: Sequence[Expectation]) -> str:
+    found = _spans(rendered)
+    if not found or any(turn.stop for _, turn in found):
         return ""
-    return "no text closes the assistant's turns, so training on them does not teach the model to stop"
+    stops = Counter(str(each.text)[slice(*turn.next_stop)] for each, turn in found if turn.next_stop)
+    if not stops:
+        return "no text closes the assistant's turns, so training on them does not teach the model to stop"
+    shown = ", ".join(repr(stop) for stop, _ in stops.most_common(3))
+    return (
+        "no text of its own closes an assistant's turn: the model can only stop by writing what opens the next one "
+        f"({shown}). Mark that too if the model stops with it; behind the last turn there is nothing to mark"
+    )
 
 
 def _unclosed(rendered: Sequence[Expectation]) -> str:
     """Say that answers are closed where a message follows, and not where they are last."""
     plain = [each for each in rendered if each.probe.name in _PLAIN]
     stops: dict[bool, list[str]] = {True: [], False: []}
-    for each in plain:
-        for turn in each.turns:
-            if isinstance(turn, Owed) and not turn.optional:
-                stop = stop_of(each, turn)
-                stops[turn.turn == len(each.probe.turns) - 1].append(stop.of(str(each.text)) if stop else "")
+    for each, turn in _spans(plain):
+        stop = str(each.text)[slice(*turn.stop)] if turn.stop else ""
+        stops[turn.message == len(each.probe.messages) - 1].append(stop)
     if not all(stops[False]) or not stops[False] or any(stops[True]) or not stops[True]:
         return ""
     return (
@@ -78,15 +98,14 @@ def _unclosed(rendered: Sequence[Expectation]) -> str:
 def _headless(rendered: Sequence[Expectation]) -> str:
     found = [
         each.probe.name
-        for each in rendered
-        for turn in each.turns
-        if isinstance(turn, Owed) and not turn.optional and any(end in turn.starts for _, end in each.foreign)
+        for each, turn in _spans(rendered)
+        if any(end in turn.starts for _, end in each.foreign())
     ]
     if not found:
         return ""
     return (
-        f"on the probe {found[0]!r} nothing stands between another message's text and the assistant's turn: one token "
-        "may be of both, and is trained"
+        f"on the probe {found[0]!r} nothing is printed between another message's text and the assistant's turn: one "
+        "token may be of both, and is trained"
     )
 
 
@@ -94,43 +113,56 @@ def _unusual(rendered: Sequence[Expectation]) -> str:
     keys = unusual_keys(rendered)
     if not keys:
         return ""
-    told = ", ".join(map(repr, keys))
+    shown = ", ".join(map(repr, keys))
     return (
-        f"the template prints {told} of an assistant's message as its own words: trained, whoever wrote them"
+        f"the template prints {shown} of an assistant's message as its own words: trained, whoever wrote them"
     )
 
 
 def _lost(rendered: Sequence[Expectation]) -> str:
-    plain = [each for each in rendered if each.probe.name in _PLAIN]
     said = [
-        text in str(each.text)
-        for each in plain
-        for turn in each.probe.turns
-        if turn.role == "assistant"
-        for text in turn.texts
+        bool(each.said(turn, ("content",)))
+        for each in rendered
+        if each.probe.name in _PLAIN
+        for turn in each.probe.assistant
     ]
     return "the template drops what the assistant says" if said and not any(said) else ""
 
 
-def _dropped(
-    rendered: Sequence[Expectation], texts_of: Callable[[Message, Iterable[str]], list[str]], what: str
-) -> str:
+def _dropped(rendered: Sequence[Expectation], keys: Sequence[str], what: str) -> str:
     """Say that no render holds a kind of text, although messages do."""
     found = [
-        text in str(each.text)
+        _prints(each, turn, keys)
         for each in rendered
         for turn in each.probe.assistant
-        for text in texts_of(each.probe.messages[turn], each.probe.turns[turn].texts)
+        if any(each.probe.messages[turn].get(key) for key in keys)
     ]
     return f"the template drops {what}: they are not trained" if found and not any(found) else ""
 
 
+def _prints(each: Expectation, message: int, keys: Sequence[str]) -> bool:
+    """Whether some text below these keys is printed, or something that is derived from it."""
+    assert each.trace is not None
+    paths = (path for origin in each.trace.origins for path in origin.fields)
+    return any(path[0] == message and path[1] in keys for path in paths)
+
+
 def _in_pieces(rendered: Sequence[Expectation]) -> str:
-    if not any(isinstance(turn, Owed) and turn.holes for each in rendered for turn in each.turns):
+    if not any(turn.interruptions for _, turn in _spans(rendered)):
         return ""
     return (
         "the template prints tool results inside an assistant's turn: the token that opens one may be what the model "
         "stops with, and may be marked or not"
+    )
+
+
+def _unsupported(expectations: Sequence[Expectation]) -> str:
+    names = [each.probe.name for each in expectations if each.unsupported]
+    if not names:
+        return ""
+    return (
+        f"content in this form is printed as Python's repr, so {len(names)} probe{'s' if len(names) > 1 else ''} of it "
+        f"({names[0]!r}) prove nothing and are left out"
     )
 
 

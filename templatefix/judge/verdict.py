@@ -6,17 +6,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from templatefix.analysis import TemplateAnalysis
 from templatefix.coverage import Observer, aliases, reaching
-from templatefix.errors import RenderError
+from templatefix.errors import LimitError, RenderError
+from templatefix.expected import Expectation, Expectations, ExpectedSpan, Undecided
 from templatefix.judge import claims
+from templatefix.judge.claims import REASONING, Render
 from templatefix.judge.exact import exact_span
 from templatefix.judge.notes import exposed, notes
 from templatefix.judge.spans import merged
 from templatefix.judge.tracker import tracked
-from templatefix.judge.varied import strange_headers, varied
-from templatefix.model import DEFAULT_POLICY, Check, Claim, Coverage, Policy, Rendered, Verdict
-from templatefix.oracle import Expectation, Oracle, Owed
-from templatefix.probes import PLACEHOLDERS, Probe, quoting, switches, variations
+from templatefix.judge.varied import misplaced
+from templatefix.model import DEFAULT_POLICY, Check, Claim, Coverage, Policy, Rendered, Span, Verdict
+from templatefix.probes import PLACEHOLDERS, Probe, Variation, quoting, variations
 from templatefix.render import Renderer
 from templatefix.syntax import parse, same_without_markers
 
@@ -31,27 +33,27 @@ def judge(
     policy: Policy = DEFAULT_POLICY,
     tokenizer: Any = None,
     track: bool = True,
-    oracle: Oracle | None = None,
-    hasty: bool = False,
+    expectations: Expectations | None = None,
+    fail_fast: bool = False,
 ) -> Verdict:
     """Judge a chat template with markers.
 
-    The owed spans are learned from the original where there is one, so that a patch cannot change what it
-    is measured by.
+    The expected spans are inferred from the original where there is one, so that a patch cannot change what it is
+    measured by.
 
     Args:
         source (`str`): The template with markers.
         variables (`Mapping[str, str]`, *optional*): Special tokens; placeholders if `None`.
         original (`str`, *optional*): The template before it was patched.
         probes (`Sequence[Probe]`, *optional*): The conversations; `coverage.reaching` the original if `None`.
-        extra (`Sequence[Probe]`): Conversations to judge besides; nothing is learned from them.
+        extra (`Sequence[Probe]`): A user's own conversations; nothing is inferred for others from them.
         policy (`Policy`): Where spans begin and end where both is defensible.
         tokenizer (`PreTrainedTokenizerBase`, *optional*): Judge the masks of tokens too.
         track (`bool`): Ask transformers which spans it tracks. Without, nothing imports transformers, and the true
             spans are judged.
-        oracle ([`Oracle`], *optional*): What was learned from the original on these probes; several patches of one
-            template need not learn it anew.
-        hasty (`bool`): Stop at the first probe on which a claim fails.
+        expectations ([`Expectations`], *optional*): What was inferred from the original on these probes; several
+            patches of one template need not infer it anew.
+        fail_fast (`bool`): Stop at the first probe on which a claim fails.
 
     Returns:
         [`Verdict`]: `holds` only if every claim holds on every probe that renders, and a conversation with two
@@ -63,84 +65,96 @@ def judge(
     variables = PLACEHOLDERS if variables is None else variables
     marked = parse(source)
     unmarked = marked if original is None else parse(original)
-    observer = None
-    if probes is None:
-        probes, observer = reaching(unmarked, variables)
+    if expectations is None:
+        analysis = TemplateAnalysis(unmarked, variables, _special(tokenizer))
+        probes = reaching(analysis)[0] if probes is None else probes
+        expectations = Expectations(analysis, probes)
+    analysis = expectations.analysis
+    probes = expectations.probes
     after = Renderer(source, variables)
-    before = Renderer(original, variables) if original is not None else after
-    oracle = oracle or Oracle.learn(before, probes)
-    expectations = [oracle.expect(probe) for probe in probes]
-    quoted = [oracle.expect(probe) for probe in _quoting(expectations)]
-    expectations += [each for each in quoted if _whole(each)]
-    expectations += [oracle.expect(probe) for probe in extra]
-    court = _Court(source, after, before, variables, policy, tokenizer, track, oracle)
+    before = analysis.renderer if original is not None else after
+    bench = _Bench(source, after, before, analysis, policy, tokenizer, track)
+    cases = [expectations.of(probe) for probe in probes]
+    cases += [expectations.of(probe) for probe in _quoting(cases)]
     checks: list[Check] = []
-    for expectation in expectations:
-        found = [*court.try_(expectation)]
+    for each in cases:
+        found = [*bench.checks(each)]
         checks += found
-        if hasty and any(check.outcome == "fails" and check.claim.of_mask for check in found):
+        if fail_fast and any(check.outcome == "fails" and check.claim.of_mask for check in found):
             return Verdict(tuple(checks), policy)
+    for probe in extra:
+        checks += bench.own(expectations.of(probe))
     if all(check.outcome == "holds" for check in checks if check.claim.of_mask):
-        checks += varied(variations(unmarked, aliases(unmarked, variables)), before, after)
-    checks += _two_turns(expectations, before)
-    if observer is None or original is not None:
-        observer = Observer(marked, variables)
-        observer.see(probes)
-    coverage = observer.coverage(oracle.headers.texts)
-    checks += _holes(coverage, "" if original is None else " of the patched template")
-    told, warned = exposed(tokenizer, source) if tokenizer is not None else ([], ())
-    checks += told
+        names = aliases(unmarked, variables)
+        checks += (
+            check for each in variations(unmarked, names) for check in bench.varied(each, expectations)
+        )
+    checks += _two_turns(cases, before)
+    observer = Observer(analysis if original is None else TemplateAnalysis(marked, variables))
+    observer.see(probes)
+    coverage = replace(
+        observer.coverage(expectations),
+        sites=expectations.sites.decided,
+        open=tuple(dict.fromkeys(unmarked.position(at)[0] for at in expectations.sites.undecided())),
+    )
+    checks += _untested(coverage, "" if original is None else " of the patched template")
+    found, warned = exposed(tokenizer, source) if tokenizer is not None else ([], ())
+    checks += found
     proven = original is not None and same_without_markers(unmarked, marked)
-    return Verdict(tuple(checks), policy, (*notes(expectations, coverage, after), *warned), proven, coverage)
+    return Verdict(tuple(checks), policy, (*notes(cases, coverage, after), *warned), proven, coverage)
 
 
-def _quoting(expectations: Sequence[Expectation]) -> list[Probe]:
+def _special(tokenizer: Any) -> list[str]:
+    """The texts that a tokenizer holds as one special token."""
+    inner = getattr(tokenizer, "tokenizer", tokenizer)
+    added = getattr(inner, "added_tokens_decoder", None) or {}
+    return [str(token.content) for token in added.values()]
+
+
+def _quoting(cases: Sequence[Expectation]) -> list[Probe]:
     """A conversation in which both sides quote the template's own header and end of turn."""
-    two = next((each for each in expectations if each.probe.name == "two turns" and each.text), None)
-    owed = two.turns[0] if two and two.turns else None
-    if two is None or two.text is None or not claims.is_owed(owed):
+    two = next((each for each in cases if each.probe.name == "two turns" and each.trace), None)
+    turn = two.turns[0] if two and two.turns else None
+    if two is None or two.trace is None or not isinstance(turn, ExpectedSpan) or not turn.starts:
         return []
-    own = two.text.find(two.probe.turns[1].texts[0]) + len(two.probe.turns[1].texts[0])
-    header = two.text[owed.header : min(owed.starts)]
-    whole, alone = quoting(header, two.text[own : min(owed.ends)]), quoting(header, "")
+    text, own = two.trace.text, two.trace.own(turn.message)
+    header = text[turn.header : min(turn.starts)]
+    closing = text[own[-1][1] : min(turn.ends)] if own else ""
+    whole, alone = quoting(header, closing), quoting(header, "")
     return [whole, replace(alone, name=f"{alone.name}, the header alone")]
 
 
-def _whole(expectation: Expectation) -> bool:
-    """Whether the template prints what the messages say as it is."""
-    text = expectation.text or ""
-    return all(text.count(each) == 1 for turn in expectation.probe.turns for each in turn.texts)
-
-
 @dataclass(frozen=True)
-class _Court:
+class _Bench:
     """One template before and after it was patched, and what to judge it by; see `judge`."""
 
     source: str
     after: Renderer
     before: Renderer
-    variables: Mapping[str, Any]
+    analysis: TemplateAnalysis
     policy: Policy
     tokenizer: Any
     track: bool
-    oracle: Oracle
 
-    def try_(self, expectation: Expectation) -> Iterator[Check]:
+    def checks(self, case: Expectation) -> Iterator[Check]:
         """Judge every claim on one probe."""
-        probe = expectation.probe
-        rendered = _try(lambda: self.after.render(probe.messages, **probe.arguments))
+        probe = case.probe
+        rendered = self._render(self.after, probe)
         if self.before is not self.after:
-            plain = _try(lambda: self.before.render(probe.messages, **probe.arguments))
-            yield claims.same_text(probe.name, plain, rendered)
-        if isinstance(rendered, str) or expectation.text is None:
+            yield claims.same_text(probe.name, self._render(self.before, probe), rendered)
+        if over := claims.limited(Claim.EXACT_SPAN, probe.name, rendered):
+            yield over
+        elif case.limit:
+            yield Check(Claim.EXACT_SPAN, probe.name, "undecided", detail=case.limit, fault="limit-exceeded")
+        if isinstance(rendered, RenderError) or case.trace is None:
             return
-        theirs: Rendered | str = rendered
+        theirs: Render = rendered
         if self.track:
-            theirs = _try(lambda: tracked(self.source, probe, self.variables))
+            theirs = _try(lambda: tracked(self.source, self._given(probe), self.analysis.variables))
             yield claims.tracker_true(probe.name, rendered, theirs)
-        if rendered.text == expectation.text:
-            spans = rendered.spans if isinstance(theirs, str) else theirs.spans
-            yield from self._spans(expectation, rendered, merged(spans))
+        spans = merged(rendered.spans if isinstance(theirs, RenderError) else theirs.spans)
+        if rendered.text == case.trace.text and not case.unsupported:
+            yield from self._spans(case, rendered, spans)
         if probe.turns[-1].role != "assistant":
             yield from self._prompts(probe)
         # `apply_chat_template` hands no key on whose value is `None`.
@@ -148,57 +162,103 @@ class _Court:
             from templatefix.judge.tokens import token_checks
 
             true = replace(rendered, spans=tuple(merged(rendered.spans)), lines=())
-            yield from token_checks(self.tokenizer, self.source, probe, true)
+            yield from token_checks(self.tokenizer, self.source, self._given(probe), true)
+
+    def own(self, case: Expectation) -> Iterator[Check]:
+        """Judge a user's own conversation, which must render."""
+        probe = case.probe
+        error = self.analysis.error(probe.messages, probe.tools, False, probe.options)
+        if error is not None:
+            line = f" in line {error.line}" if error.line else ""
+            detail = f"your conversation was not rendered: the template raises {error.what}{line}"
+            yield Check(Claim.EXACT_SPAN, probe.name, "undecided", detail=detail, fault="not-rendered")
+        yield from self.checks(case)
+
+    def varied(self, variation: Variation, expectations: Expectations) -> Iterator[Check]:
+        """Judge a perturbation of a probe: nothing is inferred from it for others."""
+        probe, like = variation.probe, variation.like
+        if like is not None:
+            plain = self.analysis.view(probe.messages, probe.tools, probe.options)
+            base = expectations.of(like)
+            if base.text is None or _text(lambda: plain.full) != base.text:
+                return  # the role is another one
+            case = replace(base, probe=replace(base.probe, name=probe.name))
+        else:
+            case = expectations.of(probe)
+        before, shown = self._render(self.before, probe), self._render(self.after, probe)
+        if isinstance(before, RenderError) and not isinstance(before, LimitError):
+            return
+        same = claims.same_text(probe.name, before, shown)
+        if same.outcome != "holds" or isinstance(shown, RenderError) or case.trace is None:
+            yield same
+            return
+        spans = merged(shown.spans)
+        if case.unsupported:
+            return
+        if any(isinstance(turn, Undecided) for turn in case.turns):
+            yield next(misplaced(case, shown, spans), Check(Claim.EXACT_SPAN, probe.name, "holds"))
+            return
+        yield from self._spans(case, shown, spans, only=(Claim.EXACT_SPAN, Claim.NO_LEAK, Claim.STOP_TRAINED))
+
+    def _given(self, probe: Probe) -> Probe:
+        """The probe with the variables that the template needs."""
+        options = {**self.analysis.defaults, **probe.options}
+        return replace(probe, options=options) if options != probe.options else probe
+
+    def _render(self, renderer: Renderer, probe: Probe, **more: Any) -> Render:
+        given = {**self.analysis.defaults, **probe.arguments, **more}
+        return _try(lambda: renderer.render(probe.messages, **given))
 
     def _prompts(self, probe: Probe) -> Iterator[Check]:
-        """Judge generation prompts in each setting of the thinking switch."""
-        read = self.after.reads("enable_thinking")
-        for options in switches(probe) if read else [probe.options]:
-            given = {**probe.arguments, **options}
-            asked, unasked = (_try(self._asked(probe, given, prompt)) for prompt in (True, False))
+        """Judge generation prompts in each setting of the variables that change them."""
+        for given in self.analysis.view(probe.messages, probe.tools, probe.options).settings:
+            chosen = replace(probe, options=given)
+            asked = self._render(self.after, chosen, add_generation_prompt=True)
             if self.before is not self.after:
-                yield claims.same_text(probe.name, _try(self._asked(probe, given, True, self.before)), asked)
-            if not isinstance(asked, str):
-                yield claims.prompt_unmarked(probe, asked, "" if isinstance(unasked, str) else unasked.text)
+                plain = self._render(self.before, chosen, add_generation_prompt=True)
+                yield claims.same_text(probe.name, plain, asked)
+            try:
+                trace = self.analysis.traced(probe.messages, probe.tools, True, given)
+                unasked = self.analysis.plain(probe.messages, probe.tools, False, given)
+            except LimitError as error:
+                yield Check(Claim.NO_LEAK, probe.name, "undecided", detail=error.what, fault="limit-exceeded")
+                continue
+            if isinstance(asked, Rendered) and trace is not None and trace.text == asked.text:
+                yield claims.prompt_unmarked(probe.name, asked, trace, probe.assistant, unasked or "")
 
-    def _asked(
-        self, probe: Probe, given: Mapping[str, Any], prompt: bool, renderer: Renderer | None = None
-    ) -> Callable[[], Rendered]:
-        arguments = {**given, "add_generation_prompt": prompt}
-        return lambda: (renderer or self.after).render(probe.messages, **arguments)
-
-    def _spans(self, expectation: Expectation, rendered: Rendered, spans: list[Any]) -> Iterator[Check]:
-        probe = expectation.probe
-        yield from exact_span(expectation, rendered, spans, self.policy)
-        yield claims.no_leak(expectation, rendered, spans)
-        if not any(isinstance(turn, Owed) and turn.holes for turn in expectation.turns):
-            yield from strange_headers(self.oracle, expectation, rendered, spans)
-        yield from claims.stop_trained(expectation, rendered, spans)
-        said = [(probe.messages[turn], probe.turns[turn].texts) for turn in probe.assistant]
-        calls = [text for message, texts in said for text in claims.calls_of(message, texts)]
-        reasoning = [text for message, _ in said for text in claims.reasoning_of(message)]
-        yield from claims.told(Claim.CALLS_TRAINED, expectation, rendered, spans, calls)
-        yield from claims.told(Claim.REASONING_TRAINED, expectation, rendered, spans, reasoning)
-        yield claims.of_template(Claim.PREFIX_STABLE, probe.name, expectation.prefix_stable)
-        yield claims.of_template(Claim.PROMPT_IS_PREFIX, probe.name, expectation.prompt_is_prefix)
+    def _spans(
+        self, case: Expectation, rendered: Rendered, spans: list[Span], only: Sequence[Claim] = ()
+    ) -> Iterator[Check]:
+        name, text = case.probe.name, rendered.text
+        yield from exact_span(case, rendered, spans, self.policy, self.analysis.special_tokens)
+        yield claims.no_leak(case, rendered, spans)
+        yield from claims.stop_trained(case, rendered, spans)
+        if only:
+            return
+        calls = [place for turn in case.probe.assistant for place in case.said(turn, ("tool_calls",))]
+        reasoning = [place for turn in case.probe.assistant for place in case.said(turn, REASONING)]
+        yield from claims.fields_trained(Claim.CALLS_TRAINED, name, text, spans, calls)
+        yield from claims.fields_trained(Claim.REASONING_TRAINED, name, text, spans, reasoning)
+        yield claims.of_template(Claim.PREFIX_STABLE, name, case.prefix_stable)
+        yield claims.of_template(Claim.PROMPT_IS_PREFIX, name, case.prompt_is_prefix)
 
 
-def _two_turns(expectations: Sequence[Expectation], before: Renderer) -> Iterator[Check]:
+def _two_turns(cases: Sequence[Expectation], before: Renderer) -> Iterator[Check]:
     if any(
-        sum(claims.is_owed(turn) and not turn.optional for turn in each.turns) > 1 for each in expectations
+        sum(isinstance(turn, ExpectedSpan) and not turn.optional for turn in each.turns) > 1 for each in cases
     ):
         return
-    first = expectations[0].probe
+    first = cases[0].probe
     reason = _try(lambda: before.render(first.messages, **first.arguments))
-    reason = f": it raises {reason}" if isinstance(reason, str) else ""
-    detail = f"no probe conversation of two assistant turns renders{reason}"
+    why = f": it raises {reason.what}" if isinstance(reason, RenderError) else ""
+    detail = f"no probe conversation of two assistant turns renders{why}"
     yield Check(Claim.EXACT_SPAN, "all", "undecided", detail=detail, fault="no-two-turns")
 
 
-def _holes(coverage: Coverage, whose: str) -> Iterator[Check]:
+def _untested(coverage: Coverage, whose: str) -> Iterator[Check]:
     if coverage.unmarked:
         lines = ", ".join(map(str, coverage.unmarked))
-        detail = f"an assistant's turn may print the output in line {lines}{whose}, and no probe reached it"
+        detail = f"an assistant turn may print the output in line {lines}{whose}, and no probe reached it"
         line = coverage.unmarked[0]
         yield Check(Claim.EXACT_SPAN, "none", "undecided", detail=detail, line=line, fault="untested-output")
     if coverage.foreign:
@@ -207,8 +267,16 @@ def _holes(coverage: Coverage, whose: str) -> Iterator[Check]:
         yield Check(Claim.NO_LEAK, "none", "undecided", detail=detail, line=line, fault="untested-output")
 
 
-def _try(action: Callable[[], Rendered]) -> Rendered | str:
+def _try(action: Callable[[], Rendered]) -> Render:
     try:
         return action()
     except RenderError as error:
-        return error.what
+        return error
+
+
+def _text(action: Callable[[], Any]) -> str | None:
+    try:
+        found = action()
+    except LimitError:
+        return None
+    return found.text if found is not None else None

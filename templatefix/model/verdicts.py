@@ -56,7 +56,7 @@ class Policy:
 
     header: Literal["excluded", "included"] = "excluded"
     prefill: Literal["inside", "outside", "either"] = "either"
-    whitespace: Literal["excluded", "allowed"] = "excluded"
+    whitespace: Literal["excluded", "allowed"] = "allowed"
 
     def __str__(self) -> str:
         return (
@@ -105,6 +105,10 @@ class Coverage:
         others (`tuple[int, ...]`): Lines of outputs that no assistant's turn can reach, and no probe did at all.
         foreign (`tuple[int, ...]`): Lines of outputs inside a generation block that print what is no assistant's, and
             no probe reached: a hole too.
+        one_way (`tuple[tuple[int, str], ...]`): Tests in loops over messages that gave the same answer on every
+            probe: the line, and what was never met.
+        sites (`int`): Places in the template of which it is decided whether they are inside or outside.
+        open (`tuple[int, ...]`): Lines of those that only turns print whose span is not known.
     """
 
     outputs: int = 0
@@ -112,6 +116,9 @@ class Coverage:
     unmarked: tuple[int, ...] = ()
     others: tuple[int, ...] = ()
     foreign: tuple[int, ...] = ()
+    one_way: tuple[tuple[int, str], ...] = ()
+    sites: int = 0
+    open: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

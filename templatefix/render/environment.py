@@ -92,13 +92,14 @@ def _raise_exception(message: str) -> None:
     raise TemplateError(message)
 
 
-def _tojson(
+def tojson(
     value: Any,
     ensure_ascii: bool = False,
     indent: Any = None,
     separators: Any = None,
     sort_keys: bool = False,
 ) -> str:
+    """Dump a value as transformers' own `tojson` does: without escapes for HTML."""
     limits.check_size(indent if isinstance(indent, int) else 0)
     return json.dumps(
         value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
@@ -126,7 +127,7 @@ class Environment(ImmutableSandboxedEnvironment):
             trim_blocks=True, lstrip_blocks=True, undefined=Undefined, extensions=[_Marks, loopcontrols]
         )
         self.filters |= limits.bounded_filters()
-        self.filters |= {"tojson": _tojson, TICK: _tick, SIZED: _sized}
+        self.filters |= {"tojson": tojson, TICK: _tick, SIZED: _sized}
         self.globals |= {
             "raise_exception": _raise_exception,
             "strftime_now": _strftime_now,

@@ -10,7 +10,7 @@ from templatefix.edits import apply
 from templatefix.errors import SyntaxProblem
 from templatefix.model import Attempt, Candidate, Method
 from templatefix.probes import PLACEHOLDERS, Probe, probes_for
-from templatefix.render import Tracer
+from templatefix.render import TracedTemplate
 from templatefix.syntax import Source, parse, same_without_markers
 from templatefix.synthesis.capture import captured
 from templatefix.synthesis.headers import READINGS, learn
@@ -38,7 +38,7 @@ def candidates(
         [`Candidate`] or [`Attempt`]: Candidates, none of them judged yet, and why other ways led to none.
     """
     probes = probes_for(source) if probes is None else probes
-    tracer = Tracer(source, PLACEHOLDERS if variables is None else variables)
+    tracer = TracedTemplate(source, PLACEHOLDERS if variables is None else variables)
     learned = learn(tracer, probes)
     readings: list[list[Labelled]] = []
     for reading in READINGS:

@@ -9,7 +9,7 @@ from os.path import commonprefix
 
 from templatefix.errors import RenderError
 from templatefix.probes import Probe, switches
-from templatefix.render import Trace, Tracer
+from templatefix.render import TracedRender, TracedTemplate
 
 READINGS = ("own", "core", "least", "most", "line")
 """How much of a generation prompt is the header.
@@ -28,7 +28,7 @@ class Learned:
 
     Args:
         probes (`list[Probe]`): Those that render.
-        traces (`list[Trace]`): Their renders.
+        traces (`list[TracedRender]`): Their renders.
         own (`Mapping`): What opens each turn, by the probe's place in the list and the message's index; missing
             where nothing is printed to open it.
         prompts (`Counter`): Everything that opens a turn in some setting of the thinking switch.
@@ -36,7 +36,7 @@ class Learned:
     """
 
     probes: list[Probe]
-    traces: list[Trace]
+    traces: list[TracedRender]
     own: Mapping[_Turn, str] = field(default_factory=dict)
     prompts: Counter[str] = field(default_factory=Counter)
     alone: Mapping[_Turn, str] = field(default_factory=dict)
@@ -66,15 +66,15 @@ class Learned:
         return found
 
 
-def learn(tracer: Tracer, probes: Sequence[Probe]) -> Learned:
-    """Trace every probe, and what opens each of its assistant's turns.
+def learn(tracer: TracedTemplate, probes: Sequence[Probe]) -> Learned:
+    """TracedRender every probe, and what opens each of its assistant's turns.
 
     Args:
-        tracer (`Tracer`): The instrumented template.
+        tracer (`TracedTemplate`): The instrumented template.
         probes (`Sequence[Probe]`): The conversations.
     """
     kept: list[Probe] = []
-    traces: list[Trace] = []
+    traces: list[TracedRender] = []
     own: dict[_Turn, str] = {}
     opened: Counter[str] = Counter()
     alone: dict[_Turn, str] = {}
@@ -95,15 +95,15 @@ def learn(tracer: Tracer, probes: Sequence[Probe]) -> Learned:
     return Learned(kept, traces, own, opened, alone)
 
 
-def _run(tracer: Tracer, probe: Probe, count: int, prompt: bool = False, **options: object) -> Trace | None:
+def _run(tracer: TracedTemplate, probe: Probe, count: int, prompt: bool = False, **options: object) -> TracedRender | None:
     arguments = {**probe.arguments, **options, "add_generation_prompt": prompt}
     try:
-        return tracer.run(probe.messages[:count], **arguments)
+        return tracer.render(probe.messages[:count], **arguments)
     except RenderError:
         return None
 
 
-def _prompts(tracer: Tracer, probe: Probe, turn: int) -> list[list[str]]:
+def _prompts(tracer: TracedTemplate, probe: Probe, turn: int) -> list[list[str]]:
     """What inference prepends to a turn, output by output: all that is printed after the loop over the messages.
 
     One for each setting of the thinking switch.
@@ -126,17 +126,17 @@ def _shared(prompts: Sequence[list[str]]) -> str:
     return "".join(shared) or commonprefix(["".join(prompt) for prompt in prompts])  # noqa: RUF071 - of characters
 
 
-def _after_loop(asked: Trace) -> list[str]:
+def _after_loop(asked: TracedRender) -> list[str]:
     last = max((at for at, piece in enumerate(asked.pieces) if piece.message is not None), default=None)
     if last is None:
         return []
     return [text for piece in asked.pieces[last + 1 :] if (text := piece.span.of(asked.text))]
 
 
-def _added(without: Trace | None, asked: Trace) -> list[str]:
+def _added(without: TracedRender | None, asked: TracedRender) -> list[str]:
     """The texts from the first output on that prints something else without a generation prompt."""
 
-    def texts(trace: Trace | None) -> list[tuple[int, str]]:
+    def texts(trace: TracedRender | None) -> list[tuple[int, str]]:
         pieces = trace.pieces if trace else ()
         return [(piece.leaf, piece.span.of(trace.text)) for piece in pieces if trace and len(piece.span)]
 

@@ -13,7 +13,7 @@ from os.path import commonprefix
 
 from templatefix.model import Span
 from templatefix.probes import Probe
-from templatefix.render import Trace
+from templatefix.render import TracedRender
 from templatefix.synthesis.headers import Learned, shared_part
 from templatefix.synthesis.windows import after_header, behind_loop, foreign, unasked, window_of
 
@@ -43,13 +43,13 @@ class Labelled:
 
     Args:
         probe (`Probe`): The conversation.
-        trace (`Trace`): Its render in pieces.
+        trace (`TracedRender`): Its render in pieces.
         labels (`str`): One of `I`, `O`, `S` for each character of `trace.text`.
         starts (`frozenset[int]`): Where the owed spans start, empty ones included.
     """
 
     probe: Probe
-    trace: Trace
+    trace: TracedRender
     labels: str
     starts: frozenset[int]
 

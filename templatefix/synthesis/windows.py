@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from templatefix.model import Span
 from templatefix.probes import Probe
-from templatefix.render import Piece, Trace
+from templatefix.render import Piece, TracedRender
 from templatefix.synthesis.headers import ends_whole
 
 
@@ -29,12 +29,12 @@ def window_of(pieces: Sequence[Piece], turn: int) -> tuple[int, int] | None:
     return max(stretches, key=lambda each: each[1] - each[0], default=None)
 
 
-def unasked(probes: Sequence[Probe], traces: Sequence[Trace]) -> str:
+def unasked(probes: Sequence[Probe], traces: Sequence[TracedRender]) -> str:
     """Return what most answers begin with before their own text, where no generation prompt tells.
 
     Args:
         probes (`Sequence[Probe]`): The conversations.
-        traces (`Sequence[Trace]`): Their renders.
+        traces (`Sequence[TracedRender]`): Their renders.
     """
     heads: Counter[str] = Counter()
     for probe, traced in zip(probes, traces, strict=True):
@@ -47,12 +47,12 @@ def unasked(probes: Sequence[Probe], traces: Sequence[Trace]) -> str:
     return head if 2 * count > heads.total() else ""
 
 
-def behind_loop(probe: Probe, traced: Trace, turn: int) -> tuple[int, int] | None:
+def behind_loop(probe: Probe, traced: TracedRender, turn: int) -> tuple[int, int] | None:
     """Return where the last message stands if it is printed after the loop over messages.
 
     Args:
         probe (`Probe`): The conversation.
-        traced (`Trace`): Its render.
+        traced (`TracedRender`): Its render.
         turn (`int`): Index of the last message.
     """
     last = max((piece.span.end for piece in traced.pieces if piece.message is not None), default=0)
@@ -90,12 +90,12 @@ def after_header(text: str, start: int, end: int, headers: Sequence[str]) -> tup
     return None, ""
 
 
-def foreign(probe: Probe, traced: Trace, start: int, end: int) -> list[Span]:
+def foreign(probe: Probe, traced: TracedRender, start: int, end: int) -> list[Span]:
     """Return where the outputs in a turn stand that hold texts of other roles, in order.
 
     Args:
         probe (`Probe`): The conversation.
-        traced (`Trace`): Its render.
+        traced (`TracedRender`): Its render.
         start (`int`): Where the turn starts.
         end (`int`): Where it ends.
     """

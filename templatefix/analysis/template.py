@@ -1,0 +1,241 @@
+"""One template, parsed once and rendered once for each conversation; see [`TemplateAnalysis`]."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from templatefix.analysis.trace import Trace
+from templatefix.errors import LimitError, RenderError
+from templatefix.model import Conversation, Message
+from templatefix.probes import PLACEHOLDERS, asked_variables, values_for
+from templatefix.render import Renderer
+from templatefix.render.traced import TracedTemplate
+from templatefix.syntax import Source
+
+ASK: Message = {"role": "user", "content": "What is the capital of France?"}
+ANSWER: Message = {"role": "assistant", "content": "Paris."}
+"""A plain question and its answer. Their texts are found by origin, so any would do."""
+
+Tools = Sequence[dict[str, Any]] | None
+
+
+class TemplateAnalysis:
+    """What is known of one template: its tree, its renders, and the variables that matter.
+
+    Args:
+        source (`Source`): The template; its markers have no effect here.
+        variables (`Mapping[str, str]`, *optional*): Special tokens; placeholders if `None`.
+        special_tokens (`Sequence[str]`): Texts that the tokenizer holds as one token, where there is a tokenizer.
+    """
+
+    def __init__(
+        self, source: Source, variables: Mapping[str, Any] | None = None, special_tokens: Sequence[str] = ()
+    ) -> None:
+        self.source = source
+        self.variables: Mapping[str, Any] = PLACEHOLDERS if variables is None else variables
+        self.special_tokens = tuple(token for token in special_tokens if token)
+        self.renderer = Renderer(source.text, self.variables)
+        self._plain: dict[Any, str | RenderError] = {}
+        self._traced: dict[Any, Trace | RenderError] = {}
+        self._kept: list[Any] = []  # keys hold identities
+
+    @cached_property
+    def _tracer(self) -> TracedTemplate:
+        return TracedTemplate(self.source, self.variables)
+
+    def view(self, messages: Conversation, tools: Tools = None, options: Mapping[str, Any] | None = None) -> View:
+        """Return a conversation as this template renders it."""
+        return View(self, list(messages), tools, dict(options or {}))
+
+    def plain(self, messages: Conversation, tools: Tools, prompt: bool, options: Mapping[str, Any]) -> str | None:
+        """Return the plain render of a conversation; `None` where the template raises.
+
+        Raises:
+            LimitError: The render went over a limit.
+        """
+        key = self._key(messages, tools, prompt, options)
+        if key not in self._plain:
+            chosen = {**self.defaults, **options}
+            self._kept.append((list(messages), tools))
+            try:
+                self._plain[key] = self.renderer.render(
+                    messages, tools=list(tools) if tools else None, add_generation_prompt=prompt, **chosen
+                ).text
+            except RenderError as error:
+                self._plain[key] = error
+        return _or_none(self._plain[key])
+
+    def traced(
+        self, messages: Conversation, tools: Tools, prompt: bool, options: Mapping[str, Any]
+    ) -> Trace | None:
+        """Return the traced render of a conversation; `None` where the template raises.
+
+        Raises:
+            LimitError: The render went over a limit, or the traced text is not the plain one.
+        """
+        key = self._key(messages, tools, prompt, options)
+        if key not in self._traced:
+            self._traced[key] = self._trace(messages, tools, prompt, options)
+        return _or_none(self._traced[key])
+
+    def _trace(
+        self, messages: Conversation, tools: Tools, prompt: bool, options: Mapping[str, Any]
+    ) -> Trace | RenderError:
+        text = self.plain(messages, tools, prompt, options)
+        given = {**self.defaults, **options}
+        try:
+            rendered = self._tracer.render(
+                messages, tools=list(tools) if tools else None, add_generation_prompt=prompt, **given
+            )
+        except LimitError as error:
+            return error
+        except RenderError as error:
+            return error if text is None else LimitError(f"the traced render raises {error.what}")
+        if rendered.text != text:
+            return LimitError("the template prints another text each time it is rendered")
+        return Trace(rendered)
+
+    def error(
+        self, messages: Conversation, tools: Tools, prompt: bool, options: Mapping[str, Any]
+    ) -> RenderError | None:
+        """Return what a plain render raises."""
+        try:
+            if self.plain(messages, tools, prompt, options) is not None:
+                return None
+        except LimitError as error:
+            return error
+        found = self._plain[self._key(messages, tools, prompt, options)]
+        return found if isinstance(found, RenderError) else None
+
+    def _key(self, messages: Conversation, tools: Tools, prompt: bool, options: Mapping[str, Any]) -> Any:
+        read = sorted((name, repr(value)) for name, value in options.items() if self.renderer.reads(name))
+        return (*map(id, messages), id(tools), prompt, *read)
+
+    def forget(self) -> None:
+        """Drop the renders; what was inferred from them stays."""
+        self._plain.clear()
+        self._traced.clear()
+        self._kept.clear()
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """Variables without which a plain conversation does not render, each with a value that helps."""
+        found: dict[str, Any] = {}
+        names = asked_variables(self.source)
+        for _ in names:
+            if self._renders(found):
+                return found
+            for name, value in _values(self.source, [each for each in names if each not in found]):
+                if self._renders({**found, name: value}):
+                    return {**found, name: value}
+            missing = self._missing(found)
+            if missing not in names or missing in found:
+                return {}
+            found[missing] = "Word"
+        return found if self._renders(found) else {}
+
+    def _renders(self, options: Mapping[str, Any]) -> bool:
+        return any(
+            self.renderer.text(messages, **options) is not None for messages in ([ASK, ANSWER], [ASK])
+        )
+
+    def _missing(self, options: Mapping[str, Any]) -> str:
+        try:
+            self.renderer.render([ASK, ANSWER], **options)
+        except RenderError as error:
+            return error.missing
+        return ""
+
+    @cached_property
+    def settings(self) -> tuple[Mapping[str, Any], ...]:
+        """The variables, one value each, that change what a generation prompt prints after a question."""
+        found: list[Mapping[str, Any]] = [{}]
+        seen = {self._prompt({})}
+        switches = [("enable_thinking", value) for value in (True, False)]
+        for name, value in (*switches, *_values(self.source, asked_variables(self.source))):
+            prompt = self._prompt({name: value})
+            if prompt is not None and prompt not in seen:
+                seen.add(prompt)
+                found.append({name: value})
+        return tuple(found)
+
+    def _prompt(self, options: Mapping[str, Any]) -> tuple[str, bool] | None:
+        """What is printed behind a question, and whether it is printed unasked."""
+        chat = self._question
+        asked, unasked = (self.traced(chat, None, prompt, options) for prompt in (True, False))
+        if asked is None or not asked.own(0):
+            return None
+        return asked.text[asked.own(0)[-1][1] :], unasked is not None and unasked.text == asked.text
+
+    @cached_property
+    def _question(self) -> Conversation:
+        return [ASK]
+
+
+def _or_none(found: Any) -> Any:
+    if isinstance(found, LimitError):
+        raise found
+    return None if isinstance(found, RenderError) else found
+
+
+def _values(source: Source, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    for name in names:
+        for value in dict.fromkeys((True, False, *(v for v in values_for(source, name) if isinstance(v, str)))):
+            yield name, value
+
+
+@dataclass
+class View:
+    """One conversation, rendered with interventions.
+
+    Args:
+        analysis (`TemplateAnalysis`): The template.
+        messages (`list[dict]`): The conversation.
+        tools (`list[dict]`, *optional*): JSON schemas of the tools on offer.
+        options (`Mapping`): Template variables.
+    """
+
+    analysis: TemplateAnalysis
+    messages: list[Message]
+    tools: Tools = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def render(
+        self,
+        messages: Sequence[Message] | None = None,
+        prompt: bool = False,
+        options: Mapping[str, Any] | None = None,
+    ) -> Trace | None:
+        """Render other messages with the same tools and variables, or these; `None` where the template raises.
+
+        Args:
+            messages (`list[dict]`, *optional*): Messages in place of these.
+            prompt (`bool`): `add_generation_prompt`.
+            options (`Mapping`, *optional*): Variables in place of these.
+        """
+        chosen = self.messages if messages is None else messages
+        return self.analysis.traced(chosen, self.tools, prompt, self.options if options is None else options)
+
+    @cached_property
+    def settings(self) -> tuple[Mapping[str, Any], ...]:
+        """The variables under which inference may open a turn: these, and those that change the generation prompt."""
+        names = {name for setting in self.analysis.settings for name in setting}
+        kept = {name: value for name, value in self.options.items() if name not in names}
+        found: list[Mapping[str, Any]] = [self.options]
+        for setting in self.analysis.settings:
+            options = {**kept, **setting}
+            if options not in found:
+                found.append(options)
+        return tuple(found)
+
+    def of(self, messages: Sequence[Message]) -> View:
+        """Return other messages with the same tools and variables."""
+        return View(self.analysis, list(messages), self.tools, self.options)
+
+    @property
+    def full(self) -> Trace | None:
+        """The render of the whole conversation."""
+        return self.render()

@@ -1,0 +1,167 @@
+"""What a template is expected to train on each probe; see [`Expectations`]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from templatefix.analysis import Interval, TemplateAnalysis, Trace, View
+from templatefix.errors import LimitError
+from templatefix.expected.prefixes import objection
+from templatefix.expected.sites import Sites
+from templatefix.expected.spans import ExpectedSpan, Undecided, expected_spans
+from templatefix.probes import Probe, of_others
+
+Turn = ExpectedSpan | Undecided
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What is expected on one probe.
+
+    Args:
+        probe (`Probe`): The conversation.
+        trace (`Trace`, *optional*): Its render; `None` where the template raises or a limit is hit.
+        turns (`tuple`): An [`ExpectedSpan`] or [`Undecided`] for each assistant message.
+        limit (`str`): The limit that the render went over; empty if it did not.
+        unsupported (`bool`): Whether the template prints a list or mapping of this format as Python's `repr`.
+        prefix_stable (`bool`): Whether each turn stays as it was when messages follow.
+        prompt_is_prefix (`bool`): Whether each turn begins with what inference prepends to it.
+    """
+
+    probe: Probe
+    trace: Trace | None
+    turns: tuple[Turn, ...] = ()
+    limit: str = ""
+    unsupported: bool = False
+    prefix_stable: bool = False
+    prompt_is_prefix: bool = False
+
+    @property
+    def text(self) -> str | None:
+        """The rendered text."""
+        return self.trace.text if self.trace else None
+
+    def foreign(self) -> list[Interval]:
+        """Return where text stands that is not the assistant's: other roles' messages, tools, documents."""
+        trace = self.trace
+        if trace is None:
+            return []
+        assistant = set(self.probe.assistant)
+        found = []
+        for index, (origin, says) in enumerate(zip(trace.origins, trace.messages, strict=True)):
+            offered = origin.kind == "variable" and origin.place in ("tools", "documents")
+            given = {path[0] for path in origin.fields if any(isinstance(s, str) and of_others(s) for s in path[1:])}
+            others = says - (assistant - given)
+            if offered or (says and others == says):
+                found.append((trace.starts[index], trace.ends[index]))
+        return found
+
+    def said(self, message: int, keys: Sequence[str]) -> list[Interval]:
+        """Return where the text of some keys of a message stands."""
+        trace = self.trace
+        if trace is None:
+            return []
+        return [
+            (trace.starts[index], trace.ends[index])
+            for index, origin in enumerate(trace.origins)
+            if origin.kind == "message" and origin.place[0] == message and origin.place[1] in keys
+        ]
+
+
+class Expectations:
+    """What a template is expected to train, inferred over many probes.
+
+    Args:
+        analysis (`TemplateAnalysis`): The template.
+        probes (`Sequence[Probe]`): The conversations to infer from.
+    """
+
+    def __init__(self, analysis: TemplateAnalysis, probes: Sequence[Probe]) -> None:
+        self.analysis = analysis
+        self.probes = tuple(probes)
+        self.sites = Sites()
+        first = {probe.name: self._infer(probe) for probe in probes}
+        for each in first.values():
+            if each.trace is not None and not each.unsupported:
+                self.sites.learn(each.trace, each.probe.messages, each.turns)
+        self._known = {name: self._decided(each) for name, each in first.items()}
+
+    def of(self, probe: Probe) -> Expectation:
+        """Return what is expected on one probe."""
+        known = self._known.get(probe.name)
+        if known is not None and known.probe is probe:
+            return known
+        return self._decided(self._infer(probe))
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the span of some turn is not known: then no markers can be proven."""
+        return any(isinstance(turn, Undecided) for each in self._known.values() for turn in each.turns)
+
+    @property
+    def opens_turns(self) -> bool:
+        """Whether some turn begins with a generation prompt."""
+        return any(each.prompt_is_prefix for each in self._known.values())
+
+    def _infer(self, probe: Probe) -> Expectation:
+        view = self.analysis.view(probe.messages, probe.tools, probe.options)
+        try:
+            trace = view.full
+            if trace is None:
+                return Expectation(probe, None)
+            if trace.rendered.lists & set(range(len(probe.messages))) and _in_parts(probe):
+                return Expectation(probe, trace, unsupported=True)
+            turns = tuple(self._checked(view, trace, turn) for turn in expected_spans(view))
+            stable, opened = _stable(view, trace), _opened(view, trace)
+        except LimitError as error:
+            return Expectation(probe, None, limit=error.what)
+        return Expectation(probe, trace, turns, prefix_stable=stable, prompt_is_prefix=opened)
+
+    def _checked(self, view: View, trace: Trace, turn: Turn) -> Turn:
+        """Return the turn, or undecided where the second road objects."""
+        if isinstance(turn, Undecided) or turn.optional:
+            return turn
+        if turn.flags & {"closed-by-next", "transferred", "after-loop"}:
+            end = min(turn.starts)
+        else:
+            end = min(turn.ends)
+        why = objection(view, trace.text, turn.message, turn.starts, end)
+        return Undecided(turn.message, f"prefixes of plain renders disagree: {why}") if why else turn
+
+    def _decided(self, each: Expectation) -> Expectation:
+        if each.trace is None or not any(isinstance(turn, Undecided) for turn in each.turns):
+            return each
+        turns = tuple(
+            (self.sites.decide(each.trace, each.probe.messages, turn) or turn)
+            if isinstance(turn, Undecided)
+            else turn
+            for turn in each.turns
+        )
+        return replace(each, turns=turns)
+
+
+def _in_parts(probe: Probe) -> bool:
+    return any(isinstance(message.get("content"), list | dict) for message in probe.messages)
+
+
+def _stable(view: View, trace: Trace) -> bool:
+    plain = view.analysis.plain
+    for index, message in enumerate(view.messages):
+        if message.get("role") == "assistant":
+            alone = plain(view.messages[: index + 1], view.tools, False, view.options)
+            if alone is not None and not trace.text.startswith(alone.rstrip()):
+                return False
+    return True
+
+
+def _opened(view: View, trace: Trace) -> bool:
+    plain = view.analysis.plain
+    for index, message in enumerate(view.messages):
+        if message.get("role") == "assistant":
+            asked = (
+                plain(view.messages[:index], view.tools, True, options) for options in view.settings
+            )
+            if not any(each is not None and trace.text.startswith(each) for each in asked):
+                return False
+    return True

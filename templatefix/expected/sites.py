@@ -1,0 +1,155 @@
+"""Labels of places in the template: is what a place prints inside or outside the expected spans?
+
+A place is a literal's character, or an output that prints a field, together with the role of the message that the loop
+is at. One decided probe settles a place for all. Probes that disagree about a place leave it open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from templatefix.analysis import Interval, Trace
+from templatefix.expected.spans import ExpectedSpan, Undecided
+from templatefix.model import Conversation
+
+Label = Literal["in", "out", "any"]
+Site = tuple[Any, ...]
+
+
+@dataclass
+class Sites:
+    """The labels seen so far.
+
+    Args:
+        labels (`dict`): For each place, the labels that decided turns give to what it prints.
+        open (`dict[tuple, int]`): Places printed in undecided turns, and a source offset to name them by.
+    """
+
+    labels: dict[Site, set[Label]] = field(default_factory=dict)
+    open: dict[Site, int] = field(default_factory=dict)
+
+    def learn(self, trace: Trace, messages: Conversation, turns: Sequence[ExpectedSpan | Undecided]) -> None:
+        """Note the labels of one conversation; nothing is learned from what belongs to an undecided turn."""
+        unknown = [region(trace, messages, turn.message) for turn in turns if isinstance(turn, Undecided)]
+        spans = [turn for turn in turns if isinstance(turn, ExpectedSpan) and turn.starts]
+        for low, high, label in _labelled(trace, spans):
+            for index, start, end in trace.segments_in(low, high):
+                if any(start < stop and begin < end for begin, stop in unknown):
+                    for site in _sites(trace, messages, index, start, end):
+                        self.open.setdefault(site, trace.origins[index].via[-1] if trace.origins[index].via else 0)
+                    continue
+                for at, site in zip(range(start, end), _sites(trace, messages, index, start, end), strict=False):
+                    if not trace.text[at].isspace() or site[0] != "literal":
+                        self.labels.setdefault(site, set()).add(label)
+
+    def decide(self, trace: Trace, messages: Conversation, undecided: Undecided) -> ExpectedSpan | None:
+        """Return the span of a turn by the labels of the places that print it; `None` where one of them is open."""
+        low, high = region(trace, messages, undecided.message)
+        found: list[tuple[int, int, str]] = []
+        for index, start, end in trace.segments_in(low, high):
+            for at, site in zip(range(start, end), _sites(trace, messages, index, start, end), strict=False):
+                stop = end if site[0] != "literal" else at + 1
+                label = self._label(site)
+                if label is None and not trace.text[at:stop].isspace():
+                    return None
+                found.append((at, stop, label or "any"))
+        return _span(found, undecided.message, trace)
+
+    def _label(self, site: Site) -> Label | None:
+        labels = self.labels.get(site, set()) - {"any"}
+        if len(labels) == 1:
+            return next(iter(labels))
+        return "any" if not labels and site in self.labels else None
+
+    @property
+    def decided(self) -> int:
+        """The number of places with one label."""
+        return sum(self._label(site) is not None for site in self.labels)
+
+    def undecided(self) -> list[int]:
+        """Return the source offsets of places that only undecided turns print."""
+        return sorted({offset for site, offset in self.open.items() if self._label(site) is None})
+
+
+def region(trace: Trace, messages: Conversation, turn: int) -> Interval:
+    """Return the range of a render that may belong to a turn: between the texts of the messages around it."""
+    own = trace.own(turn) or trace.made(turn)
+    if not own:
+        return 0, 0
+    first, last = own[0][0], own[-1][1]
+    before = [end for at in range(len(messages)) if at != turn for _, end in trace.own(at) if end <= first]
+    behind = [start for at in range(len(messages)) if at != turn for start, _ in trace.own(at) if start >= last]
+    return max(before, default=0), min(behind, default=len(trace.text))
+
+
+def _labelled(trace: Trace, spans: Sequence[ExpectedSpan]) -> Iterator[tuple[int, int, Label]]:
+    """Yield ranges that cover a render, each with its label."""
+    marks: list[tuple[int, int, Label]] = []
+    for span in spans:
+        start, first, end, last = min(span.starts), max(span.starts), min(span.ends), max(span.ends)
+        marks.append((start, first, "any"))
+        cursor = first
+        for low, high in span.interruptions:
+            marks += [(cursor, low, "in"), (low, high, "out")]
+            cursor = high
+        marks += [(cursor, end, "any" if span.optional else "in"), (end, last, "any")]
+        blank = len(trace.text[last:]) - len(trace.text[last:].lstrip())
+        marks.append((last, last + blank, "any"))
+        if span.next_stop:
+            marks.append((*span.next_stop, "any"))
+    cursor = 0
+    for low, high, label in sorted(marks, key=lambda each: each[:2]):
+        if low > cursor:
+            yield cursor, low, "out"
+        if high > max(low, cursor):
+            yield max(low, cursor), high, label
+        cursor = max(cursor, high)
+    if cursor < len(trace.text):
+        yield cursor, len(trace.text), "out"
+
+
+def _sites(trace: Trace, messages: Conversation, index: int, start: int, end: int) -> Iterator[Site]:
+    """Yield the place of each character of a literal, or the one place of another segment."""
+    origin, at = trace.origins[index], trace.ats[index]
+    role = str(messages[at].get("role")) if at is not None and at < len(messages) else ""
+    if origin.kind == "literal":
+        first = origin.place + trace.begins[index] + start - trace.starts[index]
+        for offset in range(first, first + end - start):
+            yield ("literal", offset, role)
+        return
+    paths = sorted({_shape(path) for path in origin.fields}, key=str)
+    yield (origin.kind, origin.via, origin.place if origin.kind == "variable" else tuple(paths), role)
+
+
+def _shape(path: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A path without the numbers in it."""
+    return tuple(step for step in path if isinstance(step, str))
+
+
+def _span(labels: Sequence[tuple[int, int, str]], turn: int, trace: Trace) -> ExpectedSpan | None:
+    inside = [(low, high) for low, high, label in labels if label == "in"]
+    if not inside:
+        return None
+    start, end = inside[0][0], inside[-1][1]
+    starts, ends = {start}, {end}
+    for low, high, label in reversed([each for each in labels if each[1] <= start]):
+        if label != "any" or high != min(starts):
+            break
+        starts.add(low)
+    for low, high, label in (each for each in labels if each[0] >= end):
+        if label != "any" or low != max(ends):
+            break
+        ends.add(high)
+    interruptions: list[Interval] = []
+    for low, high, label in labels:
+        if start <= low and high <= end and label == "out":
+            if interruptions and interruptions[-1][1] == low:
+                interruptions[-1] = (interruptions[-1][0], high)
+            else:
+                interruptions.append((low, high))
+    kept = tuple(each for each in interruptions if trace.text[slice(*each)].strip())
+    flags = frozenset(["decided-by-site"])
+    return ExpectedSpan(turn, frozenset(starts), frozenset(ends), kept, header=min(starts), flags=flags)
+

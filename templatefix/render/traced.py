@@ -1,0 +1,609 @@
+"""Render a chat template so that every character knows its origin; see [`TracedRender`].
+
+The tree is rewritten before it is compiled: literals, outputs, tests and loops pass through filters that no template
+can name. Values are `Traced` texts, which behave as `str` does, so the template takes the same path.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from secrets import token_hex
+from typing import Any
+
+from jinja2 import nodes, pass_context
+from jinja2.runtime import Context, Macro
+from jinja2.visitor import NodeTransformer
+
+from templatefix.errors import RenderError
+from templatefix.model import Conversation, Span
+from templatefix.render import limits
+from templatefix.render.environment import SIZED, TICK, Environment, through, tojson
+from templatefix.render.origins import (
+    DERIVED,
+    UNKNOWN,
+    Origin,
+    Path,
+    Safe,
+    Segment,
+    Traced,
+    derived,
+    escaped,
+    fields_in,
+    joined,
+    plain,
+    segments_of,
+)
+from templatefix.render.renderer import Renderer, normal
+from templatefix.syntax import Source, is_generation, parse, span_of, walk
+from templatefix.syntax.chain import atoms
+from templatefix.syntax.nodes import Generation
+from templatefix.syntax.parser import has_span
+
+
+def buffers(node: nodes.Node) -> bool:
+    """Whether what a statement holds does not go straight to the rendered text, or goes there again."""
+    if isinstance(node, nodes.For):
+        return bool(node.recursive)
+    buffered = nodes.Macro | nodes.AssignBlock | nodes.FilterBlock | nodes.CallBlock | nodes.Block
+    return isinstance(node, buffered) and not is_generation(node)
+
+
+def leaves(source: Source) -> list[nodes.Output]:
+    """Return the outputs that print straight to the rendered text, in source order."""
+    return [
+        node
+        for node, above in walk(source.tree)
+        if isinstance(node, nodes.Output) and not any(buffers(each) for each in above)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one operand of one output printed in one execution.
+
+    Args:
+        leaf (`int`): Index of the output among `leaves(source)`.
+        run (`int`): Counts the executions of outputs within one render.
+        atom (`int`): Index of the operand in the output's chain.
+        span (`Span`): Its text in the rendered conversation.
+        message (`int`, *optional*): Index of the message that the innermost message loop was at.
+    """
+
+    leaf: int
+    run: int
+    atom: int
+    span: Span
+    message: int | None
+
+
+@dataclass(frozen=True)
+class TracedRender:
+    """A rendered conversation whose characters know their origins.
+
+    Args:
+        text (`str`): The text, equal to what the plain template prints.
+        segments (`tuple`): Its origins; their lengths add up to the text's.
+        runs (`tuple`): What the outputs at the top printed, in order: the index of each among `leaves(source)`, how
+            many characters each of its operands printed, and the message that the loop was at.
+        tests (`frozenset`): The conditions that ran: start and end in the source, the truth, and that message.
+        outputs (`frozenset`): Pairs of an output that ran, by its source offset, and that message.
+        lists (`frozenset[int]`): Messages of which a list or mapping was printed as Python's `repr`.
+    """
+
+    text: str
+    segments: tuple[Segment, ...]
+    runs: tuple[tuple[int, tuple[int, ...], int | None], ...] = ()
+    tests: frozenset[tuple[int, int, bool, int | None]] = frozenset()
+    outputs: frozenset[tuple[int, int | None]] = frozenset()
+    lists: frozenset[int] = frozenset()
+
+    @cached_property
+    def pieces(self) -> tuple[Piece, ...]:
+        """The text by the operands that printed it; empty where they do not add up to it."""
+        found: list[Piece] = []
+        at = 0
+        for run, (leaf, lengths, message) in enumerate(self.runs):
+            for atom, length in enumerate(lengths):
+                found.append(Piece(leaf, run, atom, Span(at, at + length), message))
+                at += length
+        return tuple(found) if at == len(self.text) else ()
+
+
+class TracedTemplate:
+    """A template that renders with origins.
+
+    Args:
+        source (`Source`): The template; generation blocks print what they hold.
+        variables (`Mapping[str, str]`): Special tokens.
+    """
+
+    def __init__(self, source: Source, variables: Mapping[str, Any]) -> None:
+        fresh = parse(source.text)  # rewriting changes the tree
+        self.environment = _Environment()
+        rewriter = _Rewriter(fresh, frozenset(variables))
+        tree = rewriter.visit(fresh.tree)
+        self.operands = rewriter.operands
+        special = {name: _variable(value, name) for name, value in variables.items()}
+        self.renderer = Renderer(tree, special, self.environment)
+        self._known: dict[tuple[int, int], tuple[Any, Any]] = {}
+
+    def render(
+        self,
+        messages: Conversation,
+        *,
+        tools: list[dict[str, Any]] | None = None,
+        add_generation_prompt: bool = False,
+        **options: Any,
+    ) -> TracedRender:
+        """Render one conversation; see `Renderer.render`.
+
+        Raises:
+            RenderError: The template raised, or went over a limit.
+        """
+        chat = [self._message(index, message) for index, message in enumerate(messages)]
+        self.environment.recorder = recorder = _Recorder(chat, self.operands)
+        given = {name: _variable(value, name) for name, value in options.items()}
+        printed = self.renderer.generate(chat, _variable(tools, "tools"), add_generation_prompt, given)
+        text = joined("", list(printed))
+        return TracedRender(
+            plain(text),
+            text.segments,
+            tuple(recorder.runs),
+            frozenset(recorder.tests),
+            frozenset(recorder.outputs),
+            frozenset(recorder.lists),
+        )
+
+    def _message(self, index: int, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a message whose texts know their paths. A sandboxed template cannot change it, so it is kept."""
+        key = (index, id(message))
+        if key not in self._known:
+            self._known[key] = (message, _field(normal(message), (index,)))
+        found: dict[str, Any] = self._known[key][1]
+        return found
+
+
+KEY = "<key>"
+"""Last step of the path of a mapping's key."""
+
+
+def _field(value: Any, path: Path) -> Any:
+    if isinstance(value, str):
+        return Traced.of(plain(value), Origin("message", path))
+    if isinstance(value, Mapping):
+        return {
+            # Keys of the message itself are only looked up.
+            _field(key, (*path, key, KEY)) if isinstance(key, str) and len(path) > 1 else key: _field(item, (*path, key))
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_field(item, (*path, at)) for at, item in enumerate(value)]
+    return value
+
+
+def _variable(value: Any, name: str) -> Any:
+    if isinstance(value, str):
+        return Traced.of(plain(value), Origin("variable", name))
+    if isinstance(value, Mapping):
+        return {key: _variable(item, name) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_variable(item, name) for item in value]
+    return value
+
+
+class _Recorder:
+    """What one render has done so far."""
+
+    def __init__(self, chat: list[dict[str, Any]], operands: Sequence[int]) -> None:
+        self.chat = chat
+        self.operands = operands
+        self.at: int | None = None
+        self.stack: list[int | None] = []
+        self.tests: set[tuple[int, int, bool, int | None]] = set()
+        self.outputs: set[tuple[int, int | None]] = set()
+        self.lists: set[int] = set()
+        self.runs: list[tuple[int, tuple[int, ...], int | None]] = []
+        self.parts: list[int] = []
+
+    @cached_property
+    def owners(self) -> dict[int, int]:
+        """The message that each of its dicts and lists is of, by identity."""
+        found: dict[int, int] = {}
+
+        def visit(value: Any, index: int) -> None:
+            if isinstance(value, dict | list):
+                found[id(value)] = index
+                for item in value.values() if isinstance(value, dict) else value:
+                    visit(item, index)
+
+        for index, message in enumerate(self.chat):
+            visit(message, index)
+        return found
+
+    def enter(self, item: Any, lists: Sequence[Any]) -> None:
+        """Begin a turn of a loop. One that looks back prints for the message that it looks from."""
+        index = self.message_of(item, lists)
+        outer = self.stack[-1] if self.stack else None
+        if index is not None:
+            self.at = index if outer is None or index >= outer else outer
+
+    def message_of(self, item: Any, lists: Sequence[Any]) -> int | None:
+        """Return which message a loop is at: by identity, as an index of a list of messages, or by its texts."""
+        if id(item) in self.owners:
+            return self.owners[id(item)]
+        if isinstance(item, int) and not isinstance(item, bool):
+            for each in lists:
+                if isinstance(each, list) and 0 <= item < len(each) and isinstance(each[item], dict):
+                    return self.message_of(each[item], ())
+            return None
+        found = {path[0] for path in fields_in(item)}
+        return found.pop() if len(found) == 1 else None
+
+    def printed(self, value: Any, output: int = -1) -> Traced:
+        """Return a printed value as a text made for the message that the loop is at."""
+        if isinstance(value, str):
+            text = value if isinstance(value, Traced) else Traced(value)
+        else:
+            text = derived(str(value), value)
+            if isinstance(value, dict | list | tuple) and value:
+                self.lists |= {path[0] for path in fields_in(value)}
+        at, segments = self.at, text.segments
+        moved = False
+        if output >= 0 and at is not None and segments:
+            made = {origin.at for origin, _, _ in segments} - {None, UNKNOWN}
+            # What was made for one message and kept is printed for the message that it is printed at.
+            moved = len(made) == 1 and at not in made
+        return type(text)(
+            plain(text),
+            tuple((origin.printed(at, moved, output), begin, length) for origin, begin, length in segments),
+        )
+
+    def leaf(self, index: int, length: int) -> None:
+        """Note how much each operand of an output prints straight to the rendered text."""
+        count = self.operands[index]
+        lengths = tuple(self.parts[-count:])
+        del self.parts[-count:]
+        if sum(lengths) != length:
+            raise RenderError("an output's operands do not add up to its text")
+        self.runs.append((index, lengths, self.at))
+
+
+_SECRET = token_hex(16)
+_LITERAL, _NAME, _CONCAT, _OUTPUT, _OPERAND = (f"{word} {_SECRET}" for word in ("lit", "name", "cat", "out", "atom"))
+_ENTER, _SAVE, _BACK, _TEST = (f"{word} {_SECRET}" for word in ("enter", "save", "back", "test"))
+
+
+class _Unmarked(Generation):
+    """A generation block that prints what it holds."""
+
+    def _generation_support(self, line: int, caller: Macro) -> str:
+        return caller()
+
+
+class _Environment(Environment):
+    """The sandbox in which texts are traced."""
+
+    recorder: _Recorder
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.extensions = {**self.extensions, Generation.identifier: _Unmarked(self)}
+        self._literals: dict[tuple[int, int | None, str], Traced] = {}
+        self.filters = {
+            name: function if name in (TICK, SIZED) else _deriving(function)
+            for name, function in self.filters.items()
+        }
+        self.filters |= {
+            _LITERAL: self._literal,
+            _NAME: self._name,
+            _CONCAT: self._concat,
+            _OUTPUT: self._output,
+            _OPERAND: self._operand,
+            _ENTER: self._enter,
+            _SAVE: self._save,
+            _BACK: self._back,
+            _TEST: self._test,
+            "join": self._join,
+            "tojson": _tojson,
+            "safe": _safe,
+            "e": _escape,
+            "escape": _escape,
+            "indent": _indent,
+        }
+
+    @staticmethod
+    def concat(items: Any) -> Traced:  # type: ignore[override]
+        """Join what macros, set blocks and calls have printed."""
+        return joined("", list(items))
+
+    def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Call; a text that a call computes is derived from what it was given."""
+        result = super().call(context, obj, *args, **kwargs)
+        if isinstance(result, str) and (not isinstance(result, Traced) or _is_bare(result)):
+            return derived(plain(result), getattr(obj, "__self__", None), args, kwargs)
+        return result
+
+    @pass_context
+    def _literal(self, _: Context, value: str, offset: int) -> Traced:
+        key = (offset, self.recorder.at, value)
+        text = self._literals.get(key)
+        if text is None:
+            text = self._literals[key] = Traced.of(value, Origin("literal", offset, at=self.recorder.at))
+        return text
+
+    @pass_context
+    def _name(self, _: Context, value: Any) -> Any:
+        return self.recorder.printed(value) if isinstance(value, str) else value
+
+    @pass_context
+    def _concat(self, _: Context, items: list[Any]) -> Traced:
+        return joined("", [self.recorder.printed(item) for item in items])
+
+    @pass_context
+    def _operand(self, _: Context, value: Any) -> Any:
+        self.recorder.parts.append(len(value if isinstance(value, str) else str(value)))
+        return value
+
+    @pass_context
+    def _output(self, _: Context, value: Any, output: int, leaf: int) -> Traced:
+        recorder = self.recorder
+        text = recorder.printed(value, output)
+        recorder.outputs.add((output, recorder.at))
+        if leaf >= 0:
+            recorder.leaf(leaf, len(text))
+        return text
+
+    @pass_context
+    def _enter(self, _: Context, item: Any, *lists: Any) -> str:
+        self.recorder.enter(item, lists)
+        return ""
+
+    @pass_context
+    def _save(self, _: Context, value: Any) -> Any:
+        self.recorder.stack.append(self.recorder.at)
+        return value
+
+    @pass_context
+    def _back(self, _: Context, value: Any) -> Any:
+        self.recorder.at = self.recorder.stack.pop()
+        return value
+
+    @pass_context
+    def _test(self, _: Context, value: Any, start: int, end: int) -> Any:
+        recorder = self.recorder
+        recorder.tests.add((start, end, bool(value), recorder.at))
+        return value
+
+    @pass_context
+    def _join(self, _: Context, value: Any, d: str = "", attribute: Any = None) -> Traced:
+        items = list(value)
+        if attribute is not None:
+            items = [self.getitem(item, attribute) for item in items]
+        texts = [item if isinstance(item, str) else derived(str(item), item) for item in items]
+        limits.check_size(sum(map(len, texts)) + len(str(d)) * len(texts))
+        return joined(str(d), texts)
+
+
+def _is_bare(text: Traced) -> bool:
+    """Whether a text was computed just now, by something that does not follow origins."""
+    return len(text.segments) == 1 and text.segments[0][0] is DERIVED
+
+
+def _deriving(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter whose texts are derived from what it was given, unless it kept their origins."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        if isinstance(result, str) and (not isinstance(result, Traced) or _is_bare(result)):
+            return derived(plain(result), args, kwargs)
+        return result
+
+    kind = getattr(function, "jinja_pass_arg", None)
+    if kind is not None:
+        call.jinja_pass_arg = kind  # type: ignore[attr-defined]
+    return call
+
+
+_HOLE = token_hex(8)
+
+
+def _tojson(value: Any, *args: Any, **kwargs: Any) -> Traced:
+    """Dump with numbered holes in place of texts, then fill the holes; the brackets are derived."""
+    texts: list[Traced] = []
+
+    def holed(item: Any) -> Any:
+        if isinstance(item, Traced):
+            texts.append(item)
+            return f"{_HOLE}{len(texts) - 1}x"
+        if isinstance(item, dict):
+            return {holed(key): holed(each) for key, each in item.items()}
+        return [holed(each) for each in item] if isinstance(item, list | tuple) else item
+
+    expected = tojson(value, *args, **kwargs)
+    frame = Origin("derived", None, frozenset(fields_in(value)))
+    before, *parts = tojson(holed(value), *args, **kwargs).split(_HOLE)
+    ascii_only = bool(args[0] if args else kwargs.get("ensure_ascii", False))
+    found = [Traced.of(before, frame)]
+    for part in parts:
+        number, _, rest = part.partition("x")
+        found += [_in_json(texts[int(number)], ascii_only), Traced.of(rest, frame)]
+    text = joined("", found)
+    return text if text == expected else Traced.of(expected, frame)  # sorted keys were sorted as holes
+
+
+def _in_json(text: Traced, ascii_only: bool) -> Traced:
+    """Return a text as JSON spells it, without the quotes."""
+    spelled = json.dumps(plain(text), ensure_ascii=ascii_only)[1:-1]
+    if spelled == text:
+        return text
+    found = []
+    for char in text:
+        written = json.dumps(plain(char), ensure_ascii=ascii_only)[1:-1]
+        [(origin, begin, _)] = segments_of(char)
+        found.append(Traced(written, ((origin, begin, len(written)),)))
+    return joined("", found)
+
+
+def _safe(value: Any) -> Safe:
+    text = value if isinstance(value, str) else derived(str(value), value)
+    return Safe(plain(text), segments_of(text))
+
+
+def _escape(value: Any) -> Safe:
+    return escaped(value if isinstance(value, str) else derived(str(value), value))
+
+
+def _indent(s: str, width: int | str = 4, first: bool = False, blank: bool = False) -> str:
+    """Indent as `jinja2.filters.do_indent` does, and keep origins."""
+    limits.check_size(width if isinstance(width, int) else 0)
+    indention = Traced(width if isinstance(width, str) else " " * width)
+    lines = (Traced("", ()) + s + "\n").splitlines()  # the last line end is a quirk of `do_indent`
+    later = [indention + line if line or blank else line for line in lines[1:]]
+    text = joined("\n", [*lines[:1], *later])
+    return limits.sized(indention + text if first else text)  # type: ignore[no-any-return]
+
+
+_READING = frozenset(
+    ("startswith", "endswith", "split", "rsplit", "strip", "lstrip", "rstrip", "find", "rfind", "index", "count")
+)
+"""Methods whose arguments are in no result."""
+
+
+class _Rewriter(NodeTransformer):
+    """Makes literals, outputs, tests and loops of one tree pass through the filters of `_Environment`."""
+
+    def __init__(self, source: Source, variables: frozenset[str]) -> None:
+        self.source = source
+        self.variables = variables
+        self.leaves = {id(output): index for index, output in enumerate(leaves(source))}
+        self.operands: list[int] = [1] * len(self.leaves)
+
+    def _literal(self, text: str, offset: int) -> nodes.Filter:
+        return through(_LITERAL, nodes.Const(text), nodes.Const(offset))
+
+    def visit_TemplateData(self, node: nodes.TemplateData) -> nodes.Node:  # noqa: N802 - Jinja's own names
+        return self._literal(node.data, span_of(node).start)
+
+    def visit_Const(self, node: nodes.Const) -> nodes.Node:  # noqa: N802
+        if not isinstance(node.value, str) or not has_span(node):
+            return node
+        return self._literal(node.value, span_of(node).start + 1)  # behind the quote
+
+    def visit_Name(self, node: nodes.Name) -> nodes.Node:  # noqa: N802
+        return through(_NAME, node) if node.ctx == "load" and node.name in self.variables else node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
+        return through(_CONCAT, nodes.List([self.visit(each) for each in node.nodes], lineno=node.lineno))
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
+        return node  # true or false, whatever the origins
+
+    def visit_Test(self, node: nodes.Test) -> nodes.Node:  # noqa: N802
+        node.node = self.visit(node.node)
+        return node
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
+        node.node = self.visit(node.node)
+        if not isinstance(node.arg, nodes.Const):
+            node.arg = self.visit(node.arg)
+        return node
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802
+        node.node = self.visit(node.node)
+        if not (isinstance(node.node, nodes.Getattr) and node.node.attr in _READING):
+            node.args = [self.visit(each) for each in node.args]
+            node.kwargs = [self.visit(each) for each in node.kwargs]
+        return node
+
+    def visit_And(self, node: nodes.And) -> nodes.Node:  # noqa: N802
+        node.left, node.right = self._condition(node.left), self.visit(node.right)
+        return node
+
+    def visit_Or(self, node: nodes.Or) -> nodes.Node:  # noqa: N802
+        node.left, node.right = self._condition(node.left), self.visit(node.right)
+        return node
+
+    def visit_CondExpr(self, node: nodes.CondExpr) -> nodes.Node:  # noqa: N802
+        test = self._condition(node.test)
+        node.expr1 = self.visit(node.expr1)
+        node.expr2 = self.visit(node.expr2) if node.expr2 is not None else None
+        node.test = test
+        return node
+
+    def visit_If(self, node: nodes.If) -> nodes.Node:  # noqa: N802
+        test, node.test = node.test, nodes.Const(True)
+        self.generic_visit(node)
+        node.test = self._condition(test)
+        return node
+
+    def visit_For(self, node: nodes.For) -> list[nodes.Node]:  # noqa: N802
+        test, node.test = node.test, None
+        lists = _indexed_lists(node)
+        self.generic_visit(node)
+        if test is not None:
+            node.test = self._condition(test)
+        if isinstance(node.target, nodes.Name):
+            names = (nodes.Name(name, "load") for name in (node.target.name, *lists))
+            node.body = [nodes.ExprStmt(through(_ENTER, *names), lineno=node.lineno), *node.body]
+        save, back = (
+            nodes.ExprStmt(through(name, nodes.Const(None)), lineno=node.lineno) for name in (_SAVE, _BACK)
+        )
+        return [save, node, back]
+
+    def visit_Output(self, node: nodes.Output) -> nodes.Node:  # noqa: N802
+        leaf, offset = self.leaves.get(id(node), -1), span_of(node).start
+        if len(node.nodes) != 1:
+            node.nodes = [self.visit(nodes.Concat(node.nodes, lineno=node.lineno))]  # {% print a, b %}
+        elif leaf >= 0:
+            expression = node.nodes[0]
+            data = isinstance(expression, nodes.TemplateData)
+            found = [expression] if data else atoms(expression, self.source.text, self.source.markup)
+            self.operands[leaf] = len(found)
+            node.nodes = [self._chain(expression, {id(atom) for atom in found})]
+        else:
+            self.generic_visit(node)
+        node.nodes = [through(_OUTPUT, node.nodes[0], nodes.Const(offset), nodes.Const(leaf))]
+        return node
+
+    def _chain(self, node: nodes.Expr, operands: set[int]) -> nodes.Expr:
+        """Rewrite a chain so that each operand is noted."""
+        if id(node) in operands:
+            return through(_OPERAND, self.visit(node))
+        if isinstance(node, nodes.Add):
+            return nodes.Add(self._chain(node.left, operands), self._chain(node.right, operands), lineno=node.lineno)
+        assert isinstance(node, nodes.Concat)
+        return through(_CONCAT, nodes.List([self._chain(each, operands) for each in node.nodes], lineno=node.lineno))
+
+    def _condition(self, node: nodes.Expr) -> nodes.Expr:
+        """Rewrite a test so that the truth of each condition in it is noted."""
+        if isinstance(node, nodes.And | nodes.Or):
+            node.left, node.right = self._condition(node.left), self._condition(node.right)
+            return node
+        if isinstance(node, nodes.Not):
+            node.node = self._condition(node.node)
+            return node
+        if not has_span(node):
+            return self.visit(node)  # type: ignore[no-any-return]
+        start, end = span_of(node).start, span_of(node).end
+        return through(_TEST, self.visit(node), nodes.Const(start), nodes.Const(end))
+
+
+def _indexed_lists(loop: nodes.For) -> list[str]:
+    """Names of lists that a loop over numbers reads by its variable, as in `messages[i]`."""
+    if not isinstance(loop.target, nodes.Name):
+        return []
+    reads = [
+        read
+        for statement in loop.body
+        for read in ([statement] if isinstance(statement, nodes.Getitem) else [*statement.find_all(nodes.Getitem)])
+    ]
+    found = {
+        read.node.name
+        for read in reads
+        if isinstance(read.node, nodes.Name) and read.arg == nodes.Name(loop.target.name, "load")
+    }
+    anew = {each.target.name for each in loop.find_all(nodes.Assign) if isinstance(each.target, nodes.Name)}
+    return sorted(found - anew)
