@@ -21,6 +21,7 @@ from templatefix.model import (
     Candidate,
     Note,
     Outcome,
+    Policy,
     Refusal,
     RefusalKind,
     Template,
@@ -37,6 +38,9 @@ _OF_THE_TEMPLATE = (
     RefusalKind.QUOTED_AS_INPUT,
 )
 """What no markers could cure, whichever a template has."""
+
+_STRICT = Policy(whitespace="excluded")
+"""Our own patches leave whitespace behind the end of turn out."""
 
 _TYPED = Note(
     "header-can-be-typed",
@@ -159,7 +163,9 @@ def _judged(
     text, after = source.text, candidate.after
     if candidate.changes:
         return judge_declared(after, variables, original=text, changes=candidate.changes, probes=expectations.probes)
-    return judge(after, variables, original=text, expectations=expectations, fail_fast=True)
+    return judge(
+        after, variables, original=text, expectations=expectations, policy=_STRICT, fail_fast=True
+    )
 
 
 def _marked(

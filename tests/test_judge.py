@@ -8,7 +8,9 @@ from templatefix.fixing import fix
 from templatefix.judge import judge
 from templatefix.judge.claims import prompt_unmarked
 from templatefix.model import Claim, Policy, Rendered, Span, Template, Verdict
-from templatefix.probes import Probe, Turn
+from templatefix.analysis import Trace
+from templatefix.render.origins import Origin
+from templatefix.render.traced import TracedRender
 from tests.conftest import fixture
 
 RIGHT = """\
@@ -70,7 +72,7 @@ def test_the_right_placement_holds() -> None:
 
 @pytest.mark.parametrize("name", WRONG)
 def test_every_wrong_placement_fails(name: str) -> None:
-    verdict = judge(WRONG[name], original=WRONG["no marker"])
+    verdict = judge(WRONG[name], original=WRONG["no marker"], policy=Policy(whitespace="excluded"))
     assert verdict.outcome == "fails"
     assert verdict.blame is not None
 
@@ -288,10 +290,12 @@ ANSWERED = "\nAnswered.<|end|>\nSaid.<|end|>\n"
 def test_what_is_printed_unasked_is_no_generation_prompt(span: str, unasked: str, outcome: str) -> None:
     text = f"{ANSWERED}<|assistant|>"
     start = text.rindex(span)
-    turns = (Turn("assistant", ("Said.",)), Turn("tool", ("Answered.",)))
-    messages = [{"role": turn.role, "content": turn.texts[0]} for turn in turns]
     rendered = Rendered(text, (Span(start, start + len(span)),))
-    assert prompt_unmarked(Probe("probe", messages, turns), rendered, unasked).outcome == outcome
+    origins = [(Origin("literal", 0), "\n"), (Origin("message", (1, "content")), "Answered."), (Origin("literal", 9), "")]
+    origins += [(Origin("literal", 20), "<|end|>\n"), (Origin("message", (0, "content")), "Said.")]
+    origins += [(Origin("literal", 40), "<|end|>\n<|assistant|>")]
+    trace = Trace(TracedRender(text, tuple((origin, 0, len(said)) for origin, said in origins)))
+    assert prompt_unmarked("probe", rendered, trace, [0], unasked).outcome == outcome
 
 
 def test_tools_are_offered_where_the_assistant_opens() -> None:

@@ -165,7 +165,6 @@ def test_no_wrong_patch(name: str) -> None:
 BETWEEN = {
     "the next round's beginning": "{% if not loop.last %}{{ eos_token + bos_token }}{% endif %}",
     "a reminder": "{% if not loop.last %}{{ '<|system|>Stay polite.' }}{% endif %}",
-    "a token of control": "{% if not loop.last %}{{ '<|control|>' }}{% endif %}",
 }
 
 

@@ -235,6 +235,12 @@ class View:
         """Return other messages with the same tools and variables."""
         return View(self.analysis, list(messages), self.tools, self.options)
 
+    @cached_property
+    def opening(self) -> str:
+        """What is printed before the first question of a conversation; empty where that is not known."""
+        render = self.analysis.traced([ASK], None, False, self.options)
+        return render.text[: render.own(0)[0][0]] if render is not None and render.own(0) else ""
+
     @property
     def full(self) -> Trace | None:
         """The render of the whole conversation."""

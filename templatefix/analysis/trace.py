@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from functools import cached_property
 from itertools import pairwise
 
-from templatefix.render.origins import Origin
+from templatefix.probes import of_others
+from templatefix.render.origins import Origin, Path
 from templatefix.render.traced import TracedRender
 
 Interval = tuple[int, int]
@@ -15,6 +16,13 @@ Interval = tuple[int, int]
 
 Key = tuple[str, int | str, int]
 """What identifies the place in the template that printed a character: kind, source offset or variable, and index."""
+
+
+def _speaker(path: Path) -> int:
+    """Return the message that says a text; a negative number for what it only holds, such as a tool's result."""
+    index: int = path[0]
+    held = any(isinstance(step, str) and of_others(step) for step in path[1:])
+    return ~index if held else index
 
 
 class Trace:
@@ -48,7 +56,7 @@ class Trace:
         for origin in self.origins:
             key = id(origin)
             if key not in known:
-                known[key] = frozenset(path[0] for path in origin.fields if path[1:] != ("role",))
+                known[key] = frozenset(_speaker(path) for path in origin.fields if path[1:] != ("role",))
             found.append(known[key])
         return found
 

@@ -61,7 +61,7 @@ def command(
     conversation: Talk = None,
     header: Header = "excluded",
     prefill: Prefill = "either",
-    whitespace: Whitespace = "excluded",
+    whitespace: Whitespace = "allowed",
     inference: Inference = False,
     form: AsFormat = Format.TEXT,
     quiet: Quiet = False,

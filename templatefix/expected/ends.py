@@ -47,7 +47,10 @@ def find_end(view: View, full: Trace, k: int) -> End | str:
     end = 1 + next(
         (at for at in visible(full, made, base) if not (ending and full.key(at) in ending)), base - 1
     )
-    plain = _plain_close(view, k)
+    plain = plain_close(view, k)
+    end = _without_opening(view, full, base, end)
+    if plain and full.text[base:end].endswith(plain) and _may_be_a_remark(view, k, plain):
+        return "what is printed behind an answer only where a message follows may be a remark, or close the answer"
     if last and end > base and own:  # what follows the end of turn only because it is the last one
         middle = _tail_in_the_middle(view, k)
         if middle and full.text[base:end].startswith(middle) and len(middle) < end - base:
@@ -66,6 +69,8 @@ def find_end(view: View, full: Trace, k: int) -> End | str:
     if follow and not closed:
         return _followed(view, full, k, end, printed, plain, follow)
     stop = _stop(full, base, end, plain) if closed else None
+    if last and printed and not closed:
+        stop = _last_stop(view, full, k, base, end)
     if follow or (closed and not last):
         return End(frozenset([end]), frozenset(flags), stop=stop)
     rest = 1 + next(
@@ -94,6 +99,42 @@ def _stop(full: Trace, base: int, end: int, plain: str | None) -> Interval | Non
     return (start, end) if plain or plain is None else None
 
 
+def _last_stop(view: View, full: Trace, k: int, base: int, end: int) -> Interval | None:
+    """Return the end of turn that is printed only behind the last message."""
+    answer = {**ANSWER, "role": view.messages[k].get("role")}
+    for chat, at in (([*view.messages[:k], answer], k), ([ASK, answer], 1)):
+        render = view.render(chat)
+        if render is not None and render.own(at):
+            tail = "".join(render.text[low:high] for low, high in render.made(at) if low >= render.own(at)[-1][1])
+            tail = tail.strip()
+            return (end - len(tail), end) if tail and full.text[base:end].endswith(tail) else None
+    return None
+
+
+def _without_opening(view: View, full: Trace, base: int, end: int) -> int:
+    """Return where a turn ends without what opens the next question, which the turn may print too."""
+    opening = view.opening.strip()
+    if opening:
+        whole = base + len(full.text[base:end].rstrip().removesuffix(opening))
+        for at in (whole, *sorted(edge for edge in full.edges if base < edge < end)):
+            head = full.text[at:end].strip()
+            if head and opening.startswith(head) and full.text[base:at].strip():
+                return base + len(full.text[base:at].rstrip())
+    return end
+
+
+def _may_be_a_remark(view: View, k: int, closing: str) -> bool:
+    """Whether several words are printed behind plain answers in the middle, and nothing behind the last one."""
+    if len(closing.split()) < 2:
+        return False
+    answer = {**ANSWER, "role": view.messages[k].get("role")}
+    alone, question = view.render([ASK, answer]), view.render([ASK, answer, ASK])
+    if alone is None or question is None or not (alone.own(1) and question.own(0)):
+        return False
+    behind = question.text[question.own(0)[-1][1] :].lstrip()
+    return not alone.text[alone.own(1)[-1][1] :].strip() and not behind.startswith(closing)
+
+
 def _followed(
     view: View,
     full: Trace,
@@ -119,15 +160,15 @@ def _followed(
     if closing.strip():
         behind = end + len(closing.rstrip())
         return End(frozenset([behind]), frozenset(["closed-by-next"]), stop=(end + indent_of(gap), behind))
-    found = _first_piece(full, end, stop)
+    found = first_piece(full, end, stop)
     if found is None:
         return End(frozenset([end]), frozenset([] if printed else ["no-stop"]))
     flag = "stop-maybe-next" if printed and plain else "stop-owned-by-next"
     return End(frozenset([end]), frozenset([flag]), found)
 
 
-def _first_piece(full: Trace, end: int, stop: int) -> Interval | None:
-    """Return the first piece of the next message's header, extended round the name of its role."""
+def first_piece(full: Trace, end: int, stop: int) -> Interval | None:
+    """Return the first piece of another role's text, extended round the name of its role."""
     start = end + indent_of(full.text[end:stop])
 
     def role(at: int) -> bool:
@@ -141,16 +182,16 @@ def _first_piece(full: Trace, end: int, stop: int) -> Interval | None:
     return (start, at) if start < at else None
 
 
-def _plain_close(view: View, k: int) -> str | None:
+def plain_close(view: View, k: int) -> str | None:
     """Return what a plain answer in place of turn `k` prints behind its text where a question follows."""
     answer = {**ANSWER, "role": view.messages[k].get("role")}
     for chat, at in (([*view.messages[:k], answer, ASK], k), ([ASK, answer, ASK], 1)):
         render = view.render(chat)
         if render is not None and render.own(at):
             behind = render.own(at)[-1][1]
-            return "".join(
-                render.text[max(low, behind) : high] for low, high in render.made(at) if high > behind
-            ).strip()
+            parts = [(max(low, behind), high) for low, high in render.made(at) if high > behind]
+            end = _without_opening(view, render, behind, parts[-1][1]) if parts else behind
+            return "".join(render.text[low : min(high, end)] for low, high in parts).strip()
     return None
 
 

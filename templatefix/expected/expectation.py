@@ -10,7 +10,7 @@ from templatefix.errors import LimitError
 from templatefix.expected.prefixes import objection
 from templatefix.expected.sites import Sites
 from templatefix.expected.spans import ExpectedSpan, Undecided, expected_spans
-from templatefix.probes import Probe, of_others
+from templatefix.probes import Probe
 
 Turn = ExpectedSpan | Undecided
 
@@ -51,9 +51,7 @@ class Expectation:
         found = []
         for index, (origin, says) in enumerate(zip(trace.origins, trace.messages, strict=True)):
             offered = origin.kind == "variable" and origin.place in ("tools", "documents")
-            given = {path[0] for path in origin.fields if any(isinstance(s, str) and of_others(s) for s in path[1:])}
-            others = says - (assistant - given)
-            if offered or (says and others == says):
+            if offered or (says and not says & assistant):
                 found.append((trace.starts[index], trace.ends[index]))
         return found
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from templatefix.analysis import View
+from templatefix.analysis import ANSWER, ASK, View
 
 
 def objection(view: View, text: str, message: int, starts: frozenset[int], end: int) -> str:
@@ -38,5 +38,8 @@ def objection(view: View, text: str, message: int, starts: frozenset[int], end: 
     if opened and max(starts) < min(opened) and text[max(starts) : min(opened)].strip():
         return f"the text {text[max(starts) : min(opened)]!r} of the generation prompt is in the span"
     if whole and text.startswith(whole.rstrip()) and end > len(whole) and text[len(whole) : end].strip():
-        return f"the text {text[len(whole) : end]!r} of the next message is in the span"
+        # What is printed whoever speaks next closes the turn, although nothing does where it is last.
+        followed = [plain([*upto, each], False, view.options) for each in (ASK, ANSWER)]
+        if not all(each is None or each.startswith(text[:end]) for each in followed):
+            return f"the text {text[len(whole) : end]!r} of the next message is in the span"
     return ""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from templatefix.analysis import Interval, Trace
-from templatefix.expected.spans import ExpectedSpan, Undecided
+from templatefix.expected.spans import ExpectedSpan, Interruption, Undecided
 from templatefix.model import Conversation
 
 Label = Literal["in", "out", "any"]
@@ -91,7 +91,7 @@ def _labelled(trace: Trace, spans: Sequence[ExpectedSpan]) -> Iterator[tuple[int
         start, first, end, last = min(span.starts), max(span.starts), min(span.ends), max(span.ends)
         marks.append((start, first, "any"))
         cursor = first
-        for low, high in span.interruptions:
+        for low, high, _ in span.interruptions:
             marks += [(cursor, low, "in"), (low, high, "out")]
             cursor = high
         marks += [(cursor, end, "any" if span.optional else "in"), (end, last, "any")]
@@ -149,7 +149,7 @@ def _span(labels: Sequence[tuple[int, int, str]], turn: int, trace: Trace) -> Ex
                 interruptions[-1] = (interruptions[-1][0], high)
             else:
                 interruptions.append((low, high))
-    kept = tuple(each for each in interruptions if trace.text[slice(*each)].strip())
+    kept = tuple(Interruption(low, high, low) for low, high in interruptions if trace.text[low:high].strip())
     flags = frozenset(["decided-by-site"])
     return ExpectedSpan(turn, frozenset(starts), frozenset(ends), kept, header=min(starts), flags=flags)
 

@@ -4,10 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from templatefix.analysis import Interval, Trace, View
+from typing import Any, NamedTuple
+
+from templatefix.analysis import Interval, Key, Trace, View
 from templatefix.errors import LimitError
-from templatefix.expected.ends import find_end
+from templatefix.expected.ends import find_end, first_piece, plain_close
 from templatefix.expected.starts import find_starts
+from templatefix.model import Message
+from templatefix.probes import of_others
+
+
+class Interruption(NamedTuple):
+    """A stretch within a turn that holds another role's text.
+
+    Args:
+        start (`int`): Where it starts.
+        end (`int`): Where it ends.
+        opening (`int`): Where the piece ends that opens it: it may be what the model stops with.
+    """
+
+    start: int
+    end: int
+    opening: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +49,7 @@ class ExpectedSpan:
     message: int
     starts: frozenset[int]
     ends: frozenset[int]
-    interruptions: tuple[Interval, ...] = ()
+    interruptions: tuple[Interruption, ...] = ()
     next_stop: Interval | None = None
     stop: Interval | None = None
     header: int = 0
@@ -89,7 +107,11 @@ def _infer(view: View, full: Trace, k: int) -> ExpectedSpan | Undecided:
     silent = frozenset() if own else frozenset(["silent"])
     first = own[0][0] if own else start
     last = max(made[-1][1] if own else 0, start)
-    interruptions = _interruptions(full, k, max(start, first), min(max(ends), last))
+    interruptions = _interruptions(view, full, k, max(start, first), min(max(ends), last))
+    if isinstance(interruptions, str):
+        return Undecided(k, interruptions)
+    if _opens_a_question(view, full, start, max(ends), interruptions):
+        return Undecided(k, "what opens a question is printed within the turn")
     header = start
     while header and full.at(header - 1) in (k, None) and full.says(header - 1) <= {k}:
         header -= 1
@@ -108,16 +130,96 @@ def _infer(view: View, full: Trace, k: int) -> ExpectedSpan | Undecided:
     )
 
 
-def _interruptions(full: Trace, k: int, start: int, end: int) -> tuple[Interval, ...]:
-    """Find what other messages say within a turn, or what was made for them; blanks between two belong to them."""
+def _opens_a_question(
+    view: View, full: Trace, start: int, end: int, interruptions: tuple[Interruption, ...]
+) -> bool:
+    """Whether what opens questions, and nothing else, is printed by the template within a span."""
+    opening = view.opening
+    for value in map(str, view.analysis.variables.values()):
+        opening = opening.replace(value, "")
+    opening = opening.strip()
+    literals = "".join(
+        full.text[low:high] if not full.messages[index] else "\0"
+        for index, low, high in full.segments_in(start, end)
+        if not any(stop.start <= low < stop.end for stop in interruptions)
+    )
+    header = full.text[:start].rstrip()
+    return bool(opening) and opening in literals and not header.endswith(opening)
+
+
+def _interruptions(view: View, full: Trace, k: int, start: int, end: int) -> tuple[Interruption, ...] | str:
+    """Find what others say within a turn, or what was made for them; blanks between two belong to them.
+
+    Where the message itself holds what a tool answered, what is printed only because of that belongs to it too.
+    """
     own = [full.at(at) for at, _ in full.own(k)]
     home = {k, None} | (set(own) if all(at not in (k, None) for at in own) else set())
-    found: list[Interval] = []
+    held = any(~k in says for says in full.messages)
+    kept: set[Key] = set()
+    bare: Trace | None = None
+    if held:
+        messages = [*view.messages]
+        messages[k] = _without_results(messages[k])
+        bare = view.render(messages)
+        if bare is None:
+            return "the template does not print a call without its result, so what closes the call is not known"
+        for low, high in bare.made(k):
+            kept |= bare.keys(low, high)
+    found: list[tuple[int, int, bool]] = []
     for index, low, high in full.segments_in(start, end):
         says = full.messages[index]
-        if (says and k not in says) or full.ats[index] not in home:
-            if found and (found[-1][1] == low or full.text[found[-1][1] : low].isspace()):
-                found[-1] = (found[-1][0], high)
-            else:
-                found.append((low, high))
-    return tuple((low, high) for low, high in found if full.text[low:high].strip())
+        foreign = bool(says and k not in says) or full.ats[index] not in home
+        vanishes = held and not foreign and not says and not full.keys(low, high) & kept
+        if not foreign and not vanishes:
+            continue
+        if found and (found[-1][1] == low or full.text[found[-1][1] : low].isspace()):
+            found[-1] = (found[-1][0], high, found[-1][2] or foreign)
+        else:
+            found.append((low, high, foreign))
+    stretches = [(low, high) for low, high, foreign in found if foreign and full.text[low:high].strip()]
+    stretches = [(_behind_stop(view, full, k, low, high), high) for low, high in stretches]
+    if bare is not None:
+        stretches = [(low, _reentry(full, bare, k, high)) for low, high in stretches]
+    return tuple(Interruption(low, high, (first_piece(full, low, high) or (low, low))[1]) for low, high in stretches)
+
+
+def _behind_stop(view: View, full: Trace, k: int, low: int, high: int) -> int:
+    """Return where a stretch starts without the end of turn, which may be printed before a result."""
+    stop = plain_close(view, k)
+    said = next((begin for index, begin, _ in full.segments_in(low, high) if full.messages[index]), high)
+    at = full.text.find(stop, low, said) if stop else -1
+    return at + len(stop or "") if at >= 0 else low
+
+
+def _reentry(full: Trace, bare: Trace, k: int, high: int) -> int:
+    """Return where a turn goes on behind a result: with what also begins the text there if there is no result."""
+    start = next((low for low, _ in full.own(k) if low >= high), None)
+    theirs = next(
+        (low for low, _ in bare.own(k) if start is not None and bare.origin(low).place == full.origin(start).place),
+        None,
+    )
+    if start is None or theirs is None:
+        return high
+    printed = {key for low, end in full.made(k) for key in full.keys(low, end)}
+    at, there = high, start
+    while there > 0 and theirs > 0:
+        one, two = full.key(there - 1), bare.key(theirs - 1)
+        same = one == two or (
+            full.text[there - 1] == bare.text[theirs - 1] and two not in printed and full.at(there - 1) == k
+        )
+        if not same or one is None:
+            break
+        there, theirs = there - 1, theirs - 1
+    return min(at, there) if full.text[there:start].strip() else at
+
+
+def _without_results(message: Message) -> Message:
+    """Return a message without what tools answered."""
+
+    def pruned(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: pruned(item) for key, item in value.items() if not of_others(str(key))}
+        return [pruned(item) for item in value] if isinstance(value, list) else value
+
+    found: Message = pruned(message)
+    return found

@@ -109,13 +109,20 @@ class _Search:
             return {start} if asked[closed:shared].strip() else set()
         head = _plain_part(self.view, self.k, prompt, asked)
         cut = max(self._whole_pieces(prompt, p, f, shared), head if head <= shared else 0)
-        if not asked[closed:cut].strip():
+        if not asked[closed:cut].strip() or self._opens_a_question(asked[closed:cut]):
             return set()
         found = {f + cut, f + cut + indent_of(asked[cut:shared])}  # blanks that both print
         rest = full.text[f + cut : start]
         if self.own and rest.strip() and asked.rstrip().endswith(rest.rstrip()):
             found.add(start)  # the end of a prefill, printed in part
         return found
+
+    def _opens_a_question(self, head: str) -> bool:
+        """Whether a beginning of the prompt begins questions too, so that it names no role."""
+        opening = self.view.opening.lstrip()
+        for token in (str(value) for value in self.view.analysis.variables.values()):
+            opening = opening.removeprefix(token).lstrip()
+        return opening.startswith(head.strip())
 
     def _whole_pieces(self, prompt: Trace, p: int, f: int, shared: int) -> int:
         """Go back from where two texts part to where a piece of either begins, or a special token ends."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from templatefix.expected import Expectation, ExpectedSpan, Undecided
+from templatefix.expected import Expectation, ExpectedSpan, Interruption, Undecided
 from templatefix.judge.faults import faults
 from templatefix.judge.spans import line_of, merged, texts_of
 from templatefix.model import Check, Claim, Policy, Rendered, Span
@@ -38,6 +38,7 @@ class Allowed:
         message (`int`): Index of the message.
         starts (`frozenset[int]`): Where it may start.
         ends (`frozenset[int]`): Where it may end.
+        visible_end (`int`): Where it ends at the latest, but for whitespace.
         optional (`bool`): Whether nothing need be marked.
         gaps (`tuple[Gap, ...]`): What may be left out within it.
         stop (`tuple[int, int]`, *optional*): Text of the next message's header with which the model stops.
@@ -47,6 +48,7 @@ class Allowed:
     message: int
     starts: frozenset[int]
     ends: frozenset[int]
+    visible_end: int
     optional: bool = False
     gaps: tuple[Gap, ...] = ()
     stop: tuple[int, int] | None = None
@@ -84,6 +86,7 @@ def exact_span(
         for turn in expectation.turns
         if isinstance(turn, ExpectedSpan) and turn.starts
     ]
+    blank: Check | None = None
     for turn in _joined(expected):
         inside = [span for span in marked if span.overlaps(turn.window)]
         marked = [span for span in marked if span not in inside]
@@ -101,6 +104,10 @@ def exact_span(
                 Check(Claim.EXACT_SPAN, name, "fails", expected_text, actual, detail, line, fault)
                 for fault, detail in found
             ]
+        if inside and not turn.optional and inside[-1].end > turn.visible_end and blank is None:
+            trained, line = text[turn.visible_end : inside[-1].end], line_of(rendered, inside[-1:])
+            detail = f"{trained!r} after the end of message {turn.message} is marked"
+            blank = Check(Claim.EXACT_SPAN, name, "holds", "", trained, detail, line, "whitespace-trained")
     undecided = [turn for turn in expectation.turns if isinstance(turn, Undecided)]
     if undecided:
         detail = f"message {undecided[0].message}: {undecided[0].reason}"
@@ -109,7 +116,7 @@ def exact_span(
         detail, line = "text is marked that belongs to no assistant turn", line_of(rendered, marked)
         actual = texts_of(text, marked)
         return [Check(Claim.EXACT_SPAN, name, "fails", "", actual, detail, line, "unowed-text-trained")]
-    return [Check(Claim.EXACT_SPAN, name, "holds")]
+    return [blank or Check(Claim.EXACT_SPAN, name, "holds")]
 
 
 def allowed(turn: ExpectedSpan, text: str, policy: Policy, special_tokens: Sequence[str] = ()) -> Allowed:
@@ -127,13 +134,15 @@ def allowed(turn: ExpectedSpan, text: str, policy: Policy, special_tokens: Seque
         last = max(ends)
         blank = len(text[last:]) - len(text[last:].lstrip())
         ends = ends | frozenset(range(last, last + blank + 1))
+    visible_end = max(turn.ends)
     stop = turn.next_stop
     needs_stop = stop is not None and text[slice(*stop)] in special_tokens
     if stop is not None and not text[max(turn.ends) : stop[0]].strip():
         # With the next header's token, the marked text may be in one piece.
         ends = ends | {stop[1]} if not needs_stop else frozenset([stop[1]])
-    gaps = tuple(_gap(turn, text, interval) for interval in turn.interruptions)
-    return Allowed(turn.message, starts, ends, turn.optional, gaps, stop, needs_stop)
+        visible_end = stop[1]
+    gaps = tuple(_gap(text, stretch) for stretch in turn.interruptions)
+    return Allowed(turn.message, starts, ends, visible_end, turn.optional, gaps, stop, needs_stop)
 
 
 def _header_starts(turn: ExpectedSpan, text: str, starts: frozenset[int]) -> frozenset[int]:
@@ -143,19 +152,15 @@ def _header_starts(turn: ExpectedSpan, text: str, starts: frozenset[int]) -> fro
     return frozenset(range(turn.header, turn.header + blank + 1)) if text[turn.header : first].strip() else starts
 
 
-def _gap(turn: ExpectedSpan, text: str, interval: tuple[int, int]) -> Gap:
+def _gap(text: str, stretch: Interruption) -> Gap:
     """Say where the marked text may break off and go on round what another role says.
 
-    Blanks may be on either side. The token that opens the other role's text may be what the model stops with.
+    Blanks may be on either side. The piece that opens the other role's text may be what the model stops with.
     """
-    low, high = interval
-    before = len(text[:low].rstrip())
-    token = low + len(text[low:high]) - len(text[low:high].lstrip())
-    while token < high and not text[token].isspace() and not (text[token - 1] in ">]|" and token > low + 1):
-        token += 1
-    behind = high + len(text[high:]) - len(text[high:].lstrip())
-    exits = {*range(before, low + 1), token}
-    return Gap(frozenset(exits), frozenset(range(len(text[:high].rstrip()), behind + 1)))
+    before = len(text[: stretch.start].rstrip())
+    behind = stretch.end + len(text[stretch.end :]) - len(text[stretch.end :].lstrip())
+    exits = {*range(before, stretch.start + 1), stretch.opening}
+    return Gap(frozenset(exits), frozenset(range(len(text[: stretch.end].rstrip()), behind + 1)))
 
 
 def _joined(turns: list[Allowed]) -> list[Allowed]:
@@ -169,6 +174,7 @@ def _joined(turns: list[Allowed]) -> list[Allowed]:
                 last,
                 starts=last.starts | turn.starts if last.optional else last.starts,
                 ends=last.ends | turn.ends if turn.optional else turn.ends,
+                visible_end=turn.visible_end,
                 optional=last.optional and turn.optional,
                 gaps=(*last.gaps, Gap.any_of(low, max(max(turn.starts), low)), *turn.gaps),
                 stop=turn.stop,

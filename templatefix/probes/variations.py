@@ -101,7 +101,9 @@ def _keyed(source: Source, schema: Schema, bases: list[Probe]) -> Iterator[Probe
     numbers = sorted({each.value for each in source.tree.find_all(nodes.Const) if type(each.value) is int})
     keys = [key for key in schema.children(()) if key not in ("role", "content", "name", "tool_calls", ITEM)]
     for key in keys:
-        for value in dict.fromkeys((*schema.choices.get((key,), {}), *numbers[:4], True, False, "Word")):
+        # What the template goes through is given as a list or mapping by other probes.
+        plain = () if schema.children((key,)) else (*numbers[:4], True, False, "Word")
+        for value in dict.fromkeys((*schema.choices.get((key,), {}), *plain)):
             for base in bases:
                 yield _told(base, f"{key}={value!r}", **{key: value})
 

@@ -12,7 +12,7 @@ vain; where the newline merges with the next header, that token is trained too.
 ## What to do
 
 End the marker right after the end-of-turn token and print the newline behind it. Many published templates, TRL's
-among them, include it: mostly harmless, and still not what the model writes.
+among them, include it. That is harmless, so it is an info; `templatefix verify --whitespace excluded` refuses it.
 """
 
 from __future__ import annotations
@@ -21,19 +21,21 @@ from collections.abc import Iterator
 
 from templatefix.model import Severity
 from templatefix.rules.examples import HEADER, MARKED, RIGHT_OR_PLAIN, chat
-from templatefix.rules.masks import wrong
+from templatefix.rules.masks import hits
 from templatefix.rules.rule import Case, Cases, Hit, Rule, Subject
 
 
 def check(subject: Subject) -> Iterator[Hit]:
     """Yield a hit for each marker to blame."""
-    yield from wrong(subject, "whitespace-trained", "Generation has stopped before it.")
+    found = [check for check in subject.verdict.checks if check.fault == "whitespace-trained"]
+    if subject.markers:
+        yield from hits(subject, found, "whitespace-trained", "Generation has stopped before it.")
 
 
 RULE = Rule(
     "MSK010",
     "whitespace-trained",
-    Severity.WARNING,
+    Severity.INFO,
     cure="End the marker before the whitespace.",
     cases=Cases(
         good=RIGHT_OR_PLAIN,
