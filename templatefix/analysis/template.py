@@ -41,6 +41,7 @@ class TemplateAnalysis:
         self._plain: dict[Any, str | RenderError] = {}
         self._traced: dict[Any, Trace | RenderError] = {}
         self._kept: list[Any] = []  # keys hold identities
+        self.known_shapes: dict[Any, Any] = {}
 
     @cached_property
     def _tracer(self) -> TracedTemplate:

@@ -90,7 +90,10 @@ def find_end(view: View, full: Trace, k: int) -> End | str:
         if not closed:  # the text at the very end may be a stop
             return End(frozenset([end, rest]), frozenset(flags | {"after-loop", "soft-end"}))
         flags.add("extra-after-loop")
-    return End(frozenset([end]), frozenset(flags if printed else flags | {"no-stop"}), stop=stop)
+    ends = frozenset([end])
+    if not printed:  # nothing says whether whitespace at the end of the message is the model's
+        ends = frozenset(range(len(full.text[:end].rstrip()), end + 1))
+    return End(ends, frozenset(flags if printed else flags | {"no-stop"}), stop=stop)
 
 
 def _stop(full: Trace, base: int, end: int, plain: str | None) -> Interval | None:

@@ -9,7 +9,8 @@ from templatefix.analysis import Interval, TemplateAnalysis, Trace, View
 from templatefix.errors import LimitError
 from templatefix.expected.prefixes import objection
 from templatefix.expected.sites import Sites
-from templatefix.expected.spans import ExpectedSpan, Undecided, expected_spans
+from templatefix.expected.shapes import span_of_turn
+from templatefix.expected.spans import ExpectedSpan, Undecided
 from templatefix.probes import Probe
 
 Turn = ExpectedSpan | Undecided
@@ -64,7 +65,29 @@ class Expectation:
             (trace.starts[index], trace.ends[index])
             for index, origin in enumerate(trace.origins)
             if origin.kind == "message" and origin.place[0] == message and origin.place[1] in keys
+            if trace.ats[index] in (message, None)  # a call's name may be printed again with its result
         ]
+
+
+def expected_spans(view: View, role: str = "assistant") -> list[Turn]:
+    """Return the expected span of each assistant turn, or why it is not known.
+
+    Args:
+        view (`View`): The conversation.
+        role (`str`): The assistant's role.
+    """
+    turns = [index for index, message in enumerate(view.messages) if message.get("role") == role]
+    return [_span(view, index) for index in turns]
+
+
+def _span(view: View, k: int) -> Turn:
+    try:
+        full = view.full
+        if full is None:
+            return Undecided(k, "the template raises on this conversation")
+        return span_of_turn(view, full, k)
+    except LimitError as error:
+        return Undecided(k, error.what)
 
 
 class Expectations:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from templatefix.analysis import Interval, Trace
 from templatefix.expected.spans import ExpectedSpan, Interruption, Undecided
-from templatefix.model import Conversation
+from templatefix.model import Conversation, Span
 
 Label = Literal["in", "out", "any"]
 Site = tuple[Any, ...]
@@ -29,6 +29,7 @@ class Sites:
 
     labels: dict[Site, set[Label]] = field(default_factory=dict)
     open: dict[Site, int] = field(default_factory=dict)
+    _known: dict[Any, Sequence[tuple[int, int, Label | None]]] = field(default_factory=dict, repr=False)
 
     def learn(self, trace: Trace, messages: Conversation, turns: Sequence[ExpectedSpan | Undecided]) -> None:
         """Note the labels of one conversation; nothing is learned from what belongs to an undecided turn."""
@@ -43,6 +44,52 @@ class Sites:
                 for at, site in zip(range(start, end), _sites(trace, messages, index, start, end), strict=False):
                     if not trace.text[at].isspace() or site[0] != "literal":
                         self.labels.setdefault(site, set()).add(label)
+
+    def agrees(self, trace: Trace, messages: Conversation, spans: Sequence[Span]) -> bool:
+        """Whether each place that prints a conversation has one label, and the spans are what the labels say.
+
+        Args:
+            trace (`Trace`): The render.
+            messages (`list[dict]`): The conversation.
+            spans (`Sequence[Span]`): What is marked in it, merged and in order.
+        """
+        at = 0
+        for index, start in enumerate(trace.starts):
+            for low, high, label in self._runs(trace, messages, index):
+                low, high = start + low, start + high
+                if label == "any":
+                    continue
+                if label is None:
+                    return False
+                while at < len(spans) and spans[at].end <= low:
+                    at += 1
+                inside = at < len(spans) and spans[at].start < high
+                whole = inside and spans[at].start <= low and high <= spans[at].end
+                if inside is not (label == "in") or inside is not whole:
+                    return False
+        return True
+
+    def _runs(self, trace: Trace, messages: Conversation, index: int) -> Sequence[tuple[int, int, Label | None]]:
+        """Return the labels of a segment, by offsets in it; computed once for each place."""
+        start, end = trace.starts[index], trace.ends[index]
+        origin, at = trace.origins[index], trace.ats[index]
+        role = messages[at].get("role") if at is not None and at < len(messages) else ""
+        key = (origin, trace.begins[index], end - start, role) if origin.kind == "literal" else None
+        if key is not None and key in self._known:
+            return self._known[key]
+        found: list[tuple[int, int, Label | None]] = []
+        for offset, site in enumerate(_sites(trace, messages, index, start, end)):
+            label = self._label(site)
+            high = offset + 1 if site[0] == "literal" else end - start
+            if label is None and trace.text[start + offset : start + high].isspace():
+                label = "any"
+            if found and found[-1][2] == label:
+                found[-1] = (found[-1][0], high, label)
+            else:
+                found.append((offset, high, label))
+        if key is not None:
+            self._known[key] = found
+        return found
 
     def decide(self, trace: Trace, messages: Conversation, undecided: Undecided) -> ExpectedSpan | None:
         """Return the span of a turn by the labels of the places that print it; `None` where one of them is open."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from templatefix.analysis import Interval, Key, Trace, View
-from templatefix.errors import LimitError
 from templatefix.expected.ends import find_end, first_piece, plain_close
 from templatefix.expected.starts import find_starts
 from templatefix.model import Message
@@ -58,8 +57,8 @@ class ExpectedSpan:
 
     @property
     def optional(self) -> bool:
-        """Whether the turn may be unmarked: nothing that the message says is rendered."""
-        return bool(self.flags & {"unprinted", "silent"})
+        """Whether the turn may be unmarked: nothing of it is rendered, or it is rendered as a question."""
+        return bool(self.flags & {"unprinted", "silent", "printed-as-user"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +69,14 @@ class Undecided:
     reason: str
 
 
-def expected_spans(view: View, role: str = "assistant") -> list[ExpectedSpan | Undecided]:
-    """Return the expected span of each assistant turn, or why it is not known.
+def infer_span(view: View, full: Trace, k: int) -> ExpectedSpan | Undecided:
+    """Infer the expected span of one turn from its render and from interventions.
 
     Args:
         view (`View`): The conversation.
-        role (`str`): The assistant's role.
+        full (`Trace`): Its render.
+        k (`int`): Index of the assistant's message.
     """
-    turns = [index for index, message in enumerate(view.messages) if message.get("role") == role]
-    return [_span(view, index) for index in turns]
-
-
-def _span(view: View, k: int) -> ExpectedSpan | Undecided:
-    try:
-        full = view.full
-        if full is None:
-            return Undecided(k, "the template raises on this conversation")
-        return _infer(view, full, k)
-    except LimitError as error:
-        return Undecided(k, error.what)
-
-
-def _infer(view: View, full: Trace, k: int) -> ExpectedSpan | Undecided:
     own, made = full.own(k), full.made(k)
     if not made:
         return ExpectedSpan(k, frozenset(), frozenset(), flags=frozenset(["unprinted"]))
@@ -99,6 +84,8 @@ def _infer(view: View, full: Trace, k: int) -> ExpectedSpan | Undecided:
     if isinstance(found, str):
         return Undecided(k, found)
     starts, flags = found
+    if "printed-as-user" in flags:
+        return ExpectedSpan(k, frozenset(starts), frozenset(starts), header=min(starts), flags=flags)
     ended = find_end(view, full, k)
     if isinstance(ended, str):
         return Undecided(k, ended)

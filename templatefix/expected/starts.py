@@ -185,6 +185,8 @@ class _Search:
             found_unasked = self._unasked(self.unasked)
             if found_unasked is not None:
                 return found_unasked
+        if _printed_as_a_question(view, full, k):
+            return {start}, frozenset(self.flags | {"printed-as-user"})
         found = _transferred(view, full, k, start, low)
         if found:
             return found, frozenset(self.flags | {"transferred"})
@@ -259,6 +261,14 @@ def _plain_header(view: View, k: int, full: Trace, after: int) -> str | None:
             if render.text[theirs:start].startswith(full.text[ours:after].rstrip()):
                 return render.text[theirs + after - ours : start]
     return None
+
+
+def _printed_as_a_question(view: View, full: Trace, k: int) -> bool:
+    """Whether nothing would change if a user said it: the template takes the message for a question where it is."""
+    messages = [*view.messages]
+    messages[k] = {**messages[k], "role": "user"}
+    render = view.render(messages)
+    return render is not None and render.text == full.text
 
 
 def _printed_like_a_user(view: View, k: int) -> bool:

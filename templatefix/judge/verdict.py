@@ -175,25 +175,32 @@ class _Bench:
         yield from self.checks(case)
 
     def varied(self, variation: Variation, expectations: Expectations) -> Iterator[Check]:
-        """Judge a perturbation of a probe: nothing is inferred from it for others."""
+        """Judge a perturbation of a probe. Its spans are inferred only if the places of the template do not tell."""
         probe, like = variation.probe, variation.like
-        if like is not None:
-            plain = self.analysis.view(probe.messages, probe.tools, probe.options)
-            base = expectations.of(like)
-            if base.text is None or _text(lambda: plain.full) != base.text:
-                return  # the role is another one
-            case = replace(base, probe=replace(base.probe, name=probe.name))
-        else:
-            case = expectations.of(probe)
         before, shown = self._render(self.before, probe), self._render(self.after, probe)
         if isinstance(before, RenderError) and not isinstance(before, LimitError):
             return
         same = claims.same_text(probe.name, before, shown)
-        if same.outcome != "holds" or isinstance(shown, RenderError) or case.trace is None:
+        if same.outcome != "holds" or isinstance(shown, RenderError):
             yield same
             return
         spans = merged(shown.spans)
-        if case.unsupported:
+        if like is not None:
+            base = expectations.of(like)
+            if base.text != shown.text:
+                return  # the role is another one
+            case = replace(base, probe=replace(base.probe, name=probe.name))
+        else:
+            try:
+                trace = self.analysis.traced(probe.messages, probe.tools, False, probe.options)
+            except LimitError as error:
+                yield Check(Claim.EXACT_SPAN, probe.name, "undecided", detail=error.what, fault="limit-exceeded")
+                return
+            if trace is not None and expectations.sites.agrees(trace, probe.messages, spans):
+                yield Check(Claim.EXACT_SPAN, probe.name, "holds")
+                return
+            case = expectations.of(probe)
+        if case.trace is None or case.unsupported:
             return
         if any(isinstance(turn, Undecided) for turn in case.turns):
             yield next(misplaced(case, shown, spans), Check(Claim.EXACT_SPAN, probe.name, "holds"))
@@ -273,10 +280,3 @@ def _try(action: Callable[[], Rendered]) -> Render:
     except RenderError as error:
         return error
 
-
-def _text(action: Callable[[], Any]) -> str | None:
-    try:
-        found = action()
-    except LimitError:
-        return None
-    return found.text if found is not None else None

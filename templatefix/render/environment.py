@@ -111,6 +111,7 @@ def _strftime_now(pattern: str) -> str:
 
 
 _OF_DICTS = frozenset(dir(dict))
+_OF_TEXTS = frozenset(name for name in dir(str) if not name.startswith("_")) - {"format", "format_map"}
 
 
 class Environment(ImmutableSandboxedEnvironment):
@@ -137,9 +138,11 @@ class Environment(ImmutableSandboxedEnvironment):
         self.deadline = float("inf")
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Look a key of a dict up at once, where the sandbox first fails to find an attribute."""
+        """Take short cuts for a dict's key and a text's method; the sandbox would come to the same."""
         if type(obj) is dict and attribute not in _OF_DICTS:
             return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        if attribute in _OF_TEXTS and isinstance(obj, str):
+            return getattr(obj, attribute)
         return super().getattr(obj, attribute)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
