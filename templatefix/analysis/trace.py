@@ -124,6 +124,13 @@ class Trace:
         """Return the places that printed a range."""
         return {key for at in range(start, end) if (key := self.key(at)) is not None}
 
+    def printed_by(self, start: int, end: int) -> set[tuple[Key, tuple[int, ...]]]:
+        """Return the places that printed a range, each with the outputs that it passed through."""
+        found: set[tuple[Key, tuple[int, ...]]] = set()
+        for index, low, high in self.segments_in(start, end):
+            found |= {(key, self.origins[index].via) for key in self.keys(low, high)}
+        return found
+
     @cached_property
     def edges(self) -> frozenset[int]:
         """Offsets at which one piece of the template's text or of a field ends and another begins."""

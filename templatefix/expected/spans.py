@@ -97,6 +97,10 @@ def infer_span(view: View, full: Trace, k: int) -> ExpectedSpan | Undecided:
     interruptions = _interruptions(view, full, k, max(start, first), min(max(ends), last))
     if isinstance(interruptions, str):
         return Undecided(k, interruptions)
+    if interruptions and own and own[-1][1] <= interruptions[-1].start:
+        # Behind the result only the turn is closed: the model may have stopped before it.
+        before = interruptions[-1]
+        ends = ends | frozenset(range(len(full.text[: before.start].rstrip()), max(before[:1] + before[2:]) + 1))
     if _opens_a_question(view, full, start, max(ends), interruptions):
         return Undecided(k, "what opens a question is printed within the turn")
     header = start
@@ -142,7 +146,7 @@ def _interruptions(view: View, full: Trace, k: int, start: int, end: int) -> tup
     own = [full.at(at) for at, _ in full.own(k)]
     home = {k, None} | (set(own) if all(at not in (k, None) for at in own) else set())
     held = any(~k in says for says in full.messages)
-    kept: set[Key] = set()
+    kept: set[tuple[Key, tuple[int, ...]]] = set()
     bare: Trace | None = None
     if held:
         messages = [*view.messages]
@@ -151,12 +155,12 @@ def _interruptions(view: View, full: Trace, k: int, start: int, end: int) -> tup
         if bare is None:
             return "the template does not print a call without its result, so what closes the call is not known"
         for low, high in bare.made(k):
-            kept |= bare.keys(low, high)
+            kept |= bare.printed_by(low, high)
     found: list[tuple[int, int, bool]] = []
     for index, low, high in full.segments_in(start, end):
         says = full.messages[index]
         foreign = bool(says and k not in says) or full.ats[index] not in home
-        vanishes = held and not foreign and not says and not full.keys(low, high) & kept
+        vanishes = held and not foreign and not says and not full.printed_by(low, high) & kept
         if not foreign and not vanishes:
             continue
         if found and (found[-1][1] == low or full.text[found[-1][1] : low].isspace()):

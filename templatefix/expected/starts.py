@@ -310,6 +310,8 @@ def _transferred(view: View, full: Trace, k: int, start: int, low: int) -> set[i
             continue
         keys = {render.key(at - 1) for at in found[0] if at} - {None}
         ours = {at for at in range(low + 1, start + 1) if full.key(at - 1) in keys}
+        if ours and render.text[min(found[0]) : max(found[0])].isspace():  # blanks may be on either side here too
+            ours |= set(range(max(low, len(full.text[: min(ours)].rstrip())), min(ours)))
         if ours:
             return ours
     return set()
