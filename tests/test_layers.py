@@ -12,7 +12,7 @@ import pytest
 import templatefix
 
 FLOORS = (
-    ("model", "errors", "schema"),
+    ("model", "errors", "schema", "lazy"),
     ("edits", "syntax", "probes"),
     ("render",),
     ("oracle", "coverage", "registry"),
@@ -31,6 +31,7 @@ SAME_FLOOR = {
     ("syntax", "edits"),
     ("probes", "syntax"),
     ("demo", "api"),
+    ("model", "lazy"),
     ("schema", "model"),
     ("__main__", "cli"),
     ("model", "schema"),
