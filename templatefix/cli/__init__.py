@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import io
 import os
 import sys
@@ -23,5 +25,8 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a template's characters may be more than a terminal's
             stream.reconfigure(errors="backslashreplace")
+    # A command is short, and its trees and renders live until it ends: few collections suffice, and none at its end.
+    gc.set_threshold(20_000, 20, 20)
+    atexit.register(gc.freeze)
     words = sys.argv[1:] if arguments is None else arguments
     sys.exit(guarded(lambda: build(words)(args=words, standalone_mode=False)))
