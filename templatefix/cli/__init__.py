@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):  # a template's characters may be more than a terminal's
             stream.reconfigure(errors="backslashreplace")
     # A command is short, and its trees and renders live until it ends: few collections suffice, and none at its end.
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(50_000, 20, 20)
     atexit.register(gc.freeze)
     words = sys.argv[1:] if arguments is None else arguments
     sys.exit(guarded(lambda: build(words)(args=words, standalone_mode=False)))
