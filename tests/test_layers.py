@@ -79,7 +79,10 @@ def test_oracle_and_synthesis_share_no_derivation() -> None:
             assert not imports(path) & {"synthesis", "syntax"}, path
 
 
-HEAVY = ("pyarrow", "transformers", "torch", "huggingface_hub", "numpy", "tokenizers")
+HEAVY = (
+    *("pyarrow", "transformers", "torch", "huggingface_hub", "numpy", "tokenizers", "rich.markdown"),
+    *("templatefix.shipping", "templatefix.sources.writing", "templatefix.synthesis", "templatefix.training"),
+)
 
 
 @pytest.mark.parametrize(
