@@ -18,12 +18,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TEMPLATE = str(ROOT / "fixtures" / "templates" / "branches.jinja")
 BASE = ["-c", "import jinja2, typer, rich.console"]
+OURS = ["-c", "from templatefix.cli import main; main()"]  # what the installed script runs
 COMMANDS = {
-    "--help": ["-m", "templatefix", "--help"],
-    "audit --static": ["-m", "templatefix", "audit", "--static", TEMPLATE],
-    "audit": ["-m", "templatefix", "audit", TEMPLATE],
-    "verify": ["-m", "templatefix", "verify", TEMPLATE],
-    "fix": ["-m", "templatefix", "fix", TEMPLATE],
+    "--help": [*OURS, "--help"],
+    "audit --static": [*OURS, "audit", "--static", TEMPLATE],
+    "audit": [*OURS, "audit", TEMPLATE],
+    "verify": [*OURS, "verify", TEMPLATE],
+    "fix": [*OURS, "fix", TEMPLATE],
     # Since 0.29, typer loads pydantic once a command has a parameter, so every command line on it pays for that.
     "bare typer command": [
         "-c",
