@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from templatefix.lazy import importer
 
 if TYPE_CHECKING:
+    from templatefix import errors, training
     from templatefix.api import audit, fix, fix_all, read, strip, verify
     from templatefix.errors import TemplateFixError
     from templatefix.model import Finding, Outcome, Policy, Pushed, Report, Template, Verdict
@@ -33,18 +35,19 @@ __all__ = [
     "Verdict",
     "audit",
     "ensure",
+    "errors",
     "fix",
     "fix_all",
     "push",
     "read",
     "strip",
+    "training",
     "training_template",
     "verify",
 ]
 
+__getattr__ = importer(__name__, _HOMES, submodules=("errors", "training"))
 
-def __getattr__(name: str) -> Any:
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(home), name)
-    raise AttributeError(f"module 'templatefix' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -7,19 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 from templatefix.errors import UsageError
-from templatefix.model import (
-    DEFAULT_POLICY,
-    Allowance,
-    Conversation,
-    Outcome,
-    Policy,
-    Report,
-    Template,
-    Variant,
-    Verdict,
-)
+from templatefix.model import DEFAULT_POLICY, Conversation, Policy, Report, Template, Verdict
 
 if TYPE_CHECKING:
+    from templatefix.model import Outcome, Variant
     from templatefix.probes import Probe
     from templatefix.sources import Target
 
@@ -187,6 +178,7 @@ def fix_template(
 ) -> Outcome:
     """Fix one template; see [`fix`]."""
     from templatefix import fixing
+    from templatefix.model import Allowance, Variant
 
     if unknown := sorted(set(allow) - set(Allowance)):
         cure = f"allow {', '.join(map(repr, map(str, Allowance)))}."

@@ -12,7 +12,7 @@ import pytest
 import templatefix
 
 FLOORS = (
-    ("model", "errors", "schema"),
+    ("model", "errors", "schema", "lazy"),
     ("edits", "syntax", "probes"),
     ("render",),
     ("oracle", "coverage", "registry"),
@@ -31,6 +31,7 @@ SAME_FLOOR = {
     ("syntax", "edits"),
     ("probes", "syntax"),
     ("demo", "api"),
+    ("model", "lazy"),
     ("schema", "model"),
     ("__main__", "cli"),
     ("model", "schema"),
@@ -78,7 +79,10 @@ def test_oracle_and_synthesis_share_no_derivation() -> None:
             assert not imports(path) & {"synthesis", "syntax"}, path
 
 
-HEAVY = ("pyarrow", "transformers", "torch", "huggingface_hub", "numpy", "tokenizers")
+HEAVY = (
+    *("pyarrow", "transformers", "torch", "huggingface_hub", "numpy", "tokenizers", "rich.markdown"),
+    *("templatefix.shipping", "templatefix.sources.writing", "templatefix.synthesis", "templatefix.training"),
+)
 
 
 @pytest.mark.parametrize(

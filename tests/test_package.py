@@ -7,10 +7,12 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from templatefix import __version__, registry, rules
+import templatefix
+from templatefix import __version__, model, registry, rules, sources
 from templatefix.training import faults
 from tests.conftest import ROOT
 
@@ -53,6 +55,22 @@ def test_the_readme_shows_the_help_as_it_is(command: str) -> None:
     shown = re.search(rf"<!-- help: {command} -->\n```\n(.*?)```", README, re.DOTALL)
     assert shown is not None
     assert shown[1].strip() == "\n".join(line.rstrip() for line in ran.stdout.strip().splitlines())
+
+
+def test_submodules_need_no_import_of_their_own() -> None:
+    code = "import templatefix; print(templatefix.training.preflight.__name__, templatefix.errors.RenderError.__name__)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["preflight", "RenderError"]
+
+
+@pytest.mark.parametrize("package", [templatefix, templatefix.training, sources, model])
+def test_dir_lists_the_public_names_and_each_can_be_imported(package: ModuleType) -> None:
+    public = set(package.__all__)
+    assert all(hasattr(package, name) for name in public)
+    if package in (templatefix, templatefix.training):
+        assert set(dir(package)) - {"__version__"} == public
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        getattr(package, "nothing")  # noqa: B009  # mypy knows that it is absent
 
 
 def test_ci_runs_what_the_readme_says() -> None:

@@ -439,8 +439,8 @@ def test_nothing_is_written_into_a_cache_without_links(tmp_path: Path) -> None:
 def test_a_copy_of_files_that_may_only_be_read() -> None:
     """Root may write into them all the same, so another user tries it, in a folder that is open to all."""
     code = (
-        "import os, sys; from templatefix import sources; [one] = sources.read(sys.argv[1]); "
-        "os.getuid() or os.seteuid(65534); sources.write_to(sys.argv[2], sys.argv[1], [(one, one.source + '!')])"
+        "import os, sys; from templatefix.sources import read, write_to; [one] = read(sys.argv[1]); "
+        "os.getuid() or os.seteuid(65534); write_to(sys.argv[2], sys.argv[1], [(one, one.source + '!')])"
     )
     with TemporaryDirectory() as name:
         folder = Path(name)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import io
 import os
 import sys
-
-from templatefix.cli.app import build
-from templatefix.cli.exits import guarded
 
 __all__ = ["main"]
 
@@ -23,5 +22,12 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a template's characters may be more than a terminal's
             stream.reconfigure(errors="backslashreplace")
+    # A command is short, and its modules and trees live until it ends. Collect rarely, from the first import on, and
+    # not at the end.
+    gc.set_threshold(50_000, 20, 20)
+    atexit.register(gc.freeze)
+    from templatefix.cli.app import build
+    from templatefix.cli.exits import guarded
+
     words = sys.argv[1:] if arguments is None else arguments
     sys.exit(guarded(lambda: build(words)(args=words, standalone_mode=False)))

@@ -1,15 +1,31 @@
 """The values that pass between the floors: frozen, plain, free of I/O."""
 
-from templatefix.model.conversions import Advice, Conversion, Kind, Refused, Route
-from templatefix.model.engines import Engine
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from templatefix.lazy import importer
 from templatefix.model.findings import Finding, Fix, Report, Safety, Severity
-from templatefix.model.methods import Allowance, Method
-from templatefix.model.outcomes import DECLARED_CHANGE, Candidate, Change, Outcome, Status, Variant
-from templatefix.model.plans import MARKED, Action, Evidence, Plan, Pushed, PushedFile
-from templatefix.model.refusals import Attempt, Refusal, RefusalKind
 from templatefix.model.templates import Conversation, HubFile, Message, Origin, Rendered, Template
 from templatefix.model.text import Edit, Span, unified_diff
 from templatefix.model.verdicts import DEFAULT_POLICY, Check, Claim, Coverage, Note, Policy, Tri, Verdict
+
+if TYPE_CHECKING:
+    from templatefix.model.conversions import Advice, Conversion, Kind, Refused, Route
+    from templatefix.model.engines import Engine
+    from templatefix.model.methods import Allowance, Method
+    from templatefix.model.outcomes import DECLARED_CHANGE, Candidate, Change, Outcome, Status, Variant
+    from templatefix.model.plans import MARKED, Action, Evidence, Plan, Pushed, PushedFile
+    from templatefix.model.refusals import Attempt, Refusal, RefusalKind
+
+_HOMES = {  # `audit` needs none of these
+    "templatefix.model.conversions": ("Advice", "Conversion", "Kind", "Refused", "Route"),
+    "templatefix.model.engines": ("Engine",),
+    "templatefix.model.methods": ("Allowance", "Method"),
+    "templatefix.model.outcomes": ("DECLARED_CHANGE", "Candidate", "Change", "Outcome", "Status", "Variant"),
+    "templatefix.model.plans": ("MARKED", "Action", "Evidence", "Plan", "Pushed", "PushedFile"),
+    "templatefix.model.refusals": ("Attempt", "Refusal", "RefusalKind"),
+}
 
 __all__ = [
     "DECLARED_CHANGE",
@@ -58,3 +74,5 @@ __all__ = [
     "Verdict",
     "unified_diff",
 ]
+
+__getattr__ = importer(__name__, _HOMES)

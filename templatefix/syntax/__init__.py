@@ -3,6 +3,7 @@
 from templatefix.syntax.located import Body, Source, parse, span_of
 from templatefix.syntax.nodes import branches, is_generation, is_marked, walk
 from templatefix.syntax.normal import same_trees, same_without_markers
+from templatefix.syntax.undeclared import undeclared
 
 __all__ = [
     "Body",
@@ -14,5 +15,6 @@ __all__ = [
     "same_trees",
     "same_without_markers",
     "span_of",
+    "undeclared",
     "walk",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from templatefix.lazy import importer
 
 if TYPE_CHECKING:
     from templatefix.errors import PreflightError
@@ -51,9 +52,8 @@ __all__ = [
     "training_template",
 ]
 
+__getattr__ = importer(__name__, _HOMES)
 
-def __getattr__(name: str) -> Any:
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(home), name)
-    raise AttributeError(f"module 'templatefix.training' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
