@@ -220,7 +220,7 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
-        """Whether the template was patched, something was compared, and no mask differs."""
+        """Return whether the template was patched, something was compared, and no mask differs."""
         return bool(self.equal) and not self.different and not self.reason
 
     def __str__(self) -> str:
@@ -334,7 +334,7 @@ class Difference:
     Args:
         tokens (`tuple[str, ...]`): The decoded tokens.
         before (`str`): The text before them.
-        ours (`bool`): Whether the patched template trains them, or the renderer.
+        ours (`bool`): `True` if the patched template trains them, `False` if the renderer does.
     """
 
     tokens: tuple[str, ...]
