@@ -86,6 +86,7 @@ def test_a_changed_verdict_names_the_kinds_that_cause_it() -> None:
         "why",
     )
     assert result.changed
+    assert [word.partition(" as ")[0] for word in result.words] == ["'</s>'"]
 
 
 def test_only_a_registry_patch_may_become_another_patch() -> None:

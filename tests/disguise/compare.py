@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import templatefix
+from templatefix.errors import TemplateFixError
 from templatefix.model import Template
 from tests.disguise.checks import objection
+from tests.disguise.literals import inverse
 from tests.disguise.rewrites import BLANK_LINES, KINDS, Disguise, add
 
 Judge = Callable[[str], tuple[str, str]]
@@ -39,6 +41,7 @@ class Result:
         before (`str`): What templatefix says of the template; empty if it was skipped.
         after (`str`): What it says of the disguised template.
         causes (`tuple[str, ...]`): Kinds that change what it says, each applied alone.
+        words (`tuple[str, ...]`): Special tokens and role words that change it, each renamed alone.
         reason (`str`): Its reason for the changed verdict, or why the template was skipped.
     """
 
@@ -48,6 +51,7 @@ class Result:
     before: str = ""
     after: str = ""
     causes: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
     reason: str = ""
 
     @property
@@ -92,6 +96,20 @@ def compare(name: str, source: str, judge: Judge, seed: str, kinds: Sequence[str
     result = Result(name, applied, left_out, before, after, reason=reason)
     if not result.changed:
         return result
-    alone = {kind: disguise(name, source, seed, [kind])[0].source for kind in applied}
-    causes = tuple(kind for kind, text in alone.items() if judge(text)[0] != before)
-    return Result(name, applied, left_out, before, after, causes, reason)
+    alone = {kind: disguise(name, source, seed, [kind])[0] for kind in applied}
+    causes = tuple(kind for kind, one in alone.items() if judge(one.source)[0] != before)
+    words = tuple(word for kind in causes for word in _words(alone[kind], judge, before))
+    return Result(name, applied, left_out, before, after, causes, words, reason)
+
+
+def _words(made: Disguise, judge: Judge, before: str) -> Iterator[str]:
+    """Yield the words of a disguise that change the verdict when only one of them is renamed."""
+    renamed = {**made.tokens, **made.roles}
+    for new, old in renamed.items():
+        others = {word: renamed[word] for word in renamed if word != new}
+        try:
+            changed = judge(inverse(made.source, others))[0] != before
+        except TemplateFixError:  # an old word with a quote in it was escaped in the source
+            continue
+        if changed:
+            yield f"{old!r} as {new!r}"
