@@ -64,6 +64,17 @@ def test_role_words_stay_where_the_role_of_a_message_is_printed() -> None:
     assert add(Disguise(both), "roles", "1").source == both
 
 
+def test_a_token_that_is_also_put_together_from_parts_stays() -> None:
+    parts = "{{ '<|' ~ message.role ~ '|>' }}"
+    source = PLAIN.replace("{{ '### User:\\n' ~", f"{parts}{{{{ '[INST]' ~")
+    source = source.replace("{{ '<|assistant|>", f"{parts}{{{{ '", 1)
+    assert "put together from parts: <|assistant|>" in objection(source, add(Disguise(source), "tokens", "1"))
+    made, applied, _ = disguise("parts", source, "1", ["tokens"])
+    assert applied == ("tokens",)
+    assert sorted(made.tokens.values()) == ["</s>", "[INST]"]
+    assert "'<|assistant|>" in made.source
+
+
 @pytest.mark.parametrize(
     ("old", "new"), [("{{ '<|assistant|>", "{{ '§zo§"), ("</s>", "§zo§"), ("message['content']", "'x'")]
 )

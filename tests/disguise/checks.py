@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -50,20 +51,44 @@ def objection(original: str, disguise: Disguise) -> str:
         original (`str`): The template.
         disguise (`Disguise`): The disguised template.
     """
-    old, new = tuple(disguise.keys.values()), tuple(disguise.keys)
-    words = {token: word for word, token in disguise.tokens.items()}
     try:
-        expected = _texts(original, old)
-        renderer = Renderer(disguise.source, VARIABLES)
+        expected = _texts(original, tuple(disguise.keys.values()))
+        texts = _disguised_texts(disguise)
     except TemplateFixError as error:
         return f"{type(error).__name__}: {error}"
     if not any(expected):
         return "no plain conversation renders"
-    for before, (messages, options) in zip(expected, _renders(new), strict=True):
-        after = renderer.text(_renamed(messages, words), **options)
-        if before != (after if after is None else inverse(after, {**disguise.roles, **disguise.tokens})):
+    renamed = {**disguise.roles, **disguise.tokens}
+    for before, after in zip(expected, texts, strict=True):
+        if before != (after if after is None else inverse(after, renamed)):
             return "a plain conversation renders to another text"
+    if assembled := _assembled(disguise, texts):
+        return f"special tokens are also put together from parts: {', '.join(sorted(assembled))}"
     return ""
+
+
+def without_assembled(disguise: Disguise) -> Disguise:
+    """Give special tokens that the template also puts together from parts their old names.
+
+    `'<|assistant|>'` in one place and `'<|' + message.role + '|>'` in another must stay the same token.
+    """
+    assembled = _assembled(disguise, _disguised_texts(disguise))
+    back = {new: old for new, old in disguise.tokens.items() if old in assembled}
+    kept = {new: old for new, old in disguise.tokens.items() if old not in assembled}
+    return replace(disguise, source=inverse(disguise.source, back), tokens=kept)
+
+
+def _assembled(disguise: Disguise, texts: Iterable[str | None]) -> set[str]:
+    return {token for text in texts if text for token in disguise.tokens.values() if token in text}
+
+
+def _disguised_texts(disguise: Disguise) -> list[str | None]:
+    words = {token: word for word, token in disguise.tokens.items()}
+    renderer = Renderer(disguise.source, VARIABLES)
+    return [
+        renderer.text(_renamed(messages, words), **options)
+        for messages, options in _renders(tuple(disguise.keys))
+    ]
 
 
 def _renamed(value: Any, words: Mapping[str, str]) -> Any:
