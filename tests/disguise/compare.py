@@ -56,9 +56,14 @@ class Result:
 
     @property
     def changed(self) -> bool:
-        """Return whether the verdict changed. A registry patch may become another patch: it needs familiar text."""
-        familiar = self.before == "patched registry" and self.after.startswith("patched")
-        return self.before != self.after and not familiar
+        """Return whether the verdict changed; see `differ`."""
+        return differ(self.before, self.after)
+
+
+def differ(before: str, after: str) -> bool:
+    """Return whether two verdicts differ. A registry patch may become another patch: it needs familiar text."""
+    familiar = before == "patched registry" and after.startswith("patched")
+    return before != after and not familiar
 
 
 def disguise(
@@ -99,7 +104,7 @@ def compare(name: str, source: str, judge: Judge, seed: str, kinds: Sequence[str
     if not result.changed:
         return result
     alone = {kind: disguise(name, source, seed, [kind])[0] for kind in applied}
-    causes = tuple(kind for kind, one in alone.items() if judge(one.source)[0] != before)
+    causes = tuple(kind for kind, one in alone.items() if differ(before, judge(one.source)[0]))
     words = tuple(word for kind in causes for word in _words(alone[kind], judge, before))
     return Result(name, applied, left_out, before, after, causes, words, reason)
 
@@ -110,7 +115,7 @@ def _words(made: Disguise, judge: Judge, before: str) -> Iterator[str]:
     for new, old in renamed.items():
         others = {word: renamed[word] for word in renamed if word != new}
         try:
-            changed = judge(inverse(made.source, others))[0] != before
+            changed = differ(before, judge(inverse(made.source, others))[0])
         except TemplateFixError:  # an old word with a quote in it was escaped in the source
             continue
         if changed:
