@@ -97,7 +97,8 @@ def main(arguments: Sequence[str]) -> int:
             print(f"{result.name}: skipped: {result.reason}", flush=True)
         if result.changed:
             causes = ", ".join(result.causes) or f"only together: {', '.join(result.applied)}"
-            causes += f" ({'; '.join(result.words)})" if result.words else ""
+            words = [*result.words[:4], *(["..."] if result.words[4:] else [])]
+            causes += f" ({'; '.join(words)})" if words else ""
             print(
                 f"{result.name}: {result.before} -> {result.after}: by {causes}: {result.reason}", flush=True
             )
