@@ -6,12 +6,7 @@ import random
 from collections.abc import Callable
 
 _SYLLABLES = [f"{consonant}{vowel}" for consonant in "bdfgklmnprtvz" for vowel in "aeiou"]
-_FORMS: tuple[Callable[[str], str], ...] = (
-    "§{}§".format,
-    "«{}»".format,
-    "(({}))".format,
-    lambda word: f"{word[:3].upper()}{len(word)}",
-)
+_FORMS = ("§{}§", "«{}»", "(({}))")
 
 
 class Words:
@@ -42,9 +37,9 @@ class Words:
 
     def _token(self) -> str:
         word = "".join(self.chance.choices(_SYLLABLES, k=self.chance.choice((2, 3))))
-        form = self.chance.randrange(4)
-        if form < 3:
-            return _FORMS[form](word)
+        form = self.chance.randrange(len(_FORMS) + 1)
+        if form < len(_FORMS):
+            return _FORMS[form].format(word)
         return "".join(self.chance.choices("BDFGHJKQVWXZ", k=2)) + str(self.chance.randint(2, 9))
 
     def _draw(self, draw: Callable[[], str]) -> str:
