@@ -59,12 +59,13 @@ class Sites:
                 low, high = start + low, start + high
                 if label == "any":
                     continue
-                if label is None:
+                if label is None and trace.ats[index] is not None:
                     return False
                 while at < len(spans) and spans[at].end <= low:
                     at += 1
                 inside = at < len(spans) and spans[at].start < high
                 whole = inside and spans[at].start <= low and high <= spans[at].end
+                # What is printed for no message, and never was before, is no part of a turn.
                 if inside is not (label == "in") or inside is not whole:
                     return False
         return True

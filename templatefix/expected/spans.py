@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from typing import Any, NamedTuple
 
@@ -101,6 +101,7 @@ def infer_span(view: View, full: Trace, k: int) -> ExpectedSpan | Undecided:
         # Behind the result only the turn is closed: the model may have stopped before it.
         before = interruptions[-1]
         ends = ends | frozenset(range(len(full.text[: before.start].rstrip()), max(before[:1] + before[2:]) + 1))
+        ended = replace(ended, stop=None)
     if _opens_a_question(view, full, start, max(ends), interruptions):
         return Undecided(k, "what opens a question is printed within the turn")
     header = start
