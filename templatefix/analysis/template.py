@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from jinja2 import nodes
+
 from templatefix.analysis.trace import Trace
 from templatefix.errors import LimitError, RenderError
 from templatefix.model import Conversation, Message
@@ -170,6 +172,24 @@ class TemplateAnalysis:
         if asked is None or not asked.own(0):
             return None
         return asked.text[asked.own(0)[-1][1] :], unasked is not None and unasked.text == asked.text
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The text constants in the template's expressions: a role among them is named."""
+        return frozenset(
+            each.value for each in self.source.tree.find_all(nodes.Const) if isinstance(each.value, str)
+        )
+
+    @cached_property
+    def reads_roles(self) -> bool:
+        """Whether the role of a message matters; some templates take turns by position alone."""
+        swapped = [{**ASK, "role": "assistant"}, {**ANSWER, "role": "user"}]
+        one, other = (self.plain(chat, None, False, {}) for chat in (self._dialogue, swapped))
+        return one is None or one != other
+
+    @cached_property
+    def _dialogue(self) -> Conversation:
+        return [ASK, ANSWER]
 
     @cached_property
     def _question(self) -> Conversation:

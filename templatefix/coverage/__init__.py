@@ -35,7 +35,7 @@ def reaching(analysis: TemplateAnalysis) -> tuple[tuple[Probe, ...], Observer]:
     probes = (*MATRIX, *_heeded(analysis.renderer, asked))
     observer = Observer(analysis)
     observer.see(probes)
-    return (*probes, *search(observer)), observer
+    return (*probes, *search(observer, names)), observer
 
 
 def _heeded(renderer: Renderer, probes: Iterable[Probe]) -> Iterator[Probe]:

@@ -37,6 +37,7 @@ class Observer:
     printed: set[tuple[int, int]] = field(default_factory=set)
     elsewhere: set[int] = field(default_factory=set)
     answers: dict[Span, set[bool]] = field(default_factory=dict)
+    looped: set[Span] = field(default_factory=set)
     _possible: dict[int, bool] = field(default_factory=dict, repr=False)
 
     @property
@@ -80,8 +81,10 @@ class Observer:
             if piece.message is not None and _of_another(probe, piece.message, trace, piece.span):
                 self.elsewhere.add(piece.leaf)
         for start, end, truth, message in trace.rendered.tests:
+            span = Span(start, end)
+            self.answers.setdefault(span, set()).add(truth)
             if message is not None:
-                self.answers.setdefault(Span(start, end), set()).add(truth)
+                self.looped.add(span)
 
     def coverage(self, expectations: Expectations) -> Coverage:
         """Say which outputs in loops over messages no probe reached, and which tests went one way.
@@ -105,7 +108,7 @@ class Observer:
         """Return the tests in loops over messages that gave one answer on every probe: line, and what was not met."""
         found = []
         for span, answers in sorted(self.answers.items()):
-            if len(answers) == 1:
+            if len(answers) == 1 and span in self.looped:
                 text = " ".join(span.of(self.source.text).split())
                 never = "is never false" if True in answers else "is never true"
                 found.append((self.source.position(span.start)[0], f"`{text}` {never}"))

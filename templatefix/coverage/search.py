@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import islice, product
@@ -13,14 +13,26 @@ from jinja2 import nodes
 
 from templatefix.coverage.observe import Observer
 from templatefix.coverage.paths import tests_around
-from templatefix.model import Message
-from templatefix.probes import MATRIX, Probe, Turn, asked_variables, read_schema, values_for, with_key
-from templatefix.syntax import Source
+from templatefix.model import Message, Span
+from templatefix.probes import (
+    MATRIX,
+    Probe,
+    Turn,
+    asked_variables,
+    lookups,
+    probes_for_condition,
+    read_schema,
+    values_for,
+    with_key,
+)
+from templatefix.syntax import Source, conditions
 
 Change = Callable[[Probe], Probe]
 _TRIES = 400
 """How many probes are tried for one output."""
 _ALL_TRIES = 1000
+_TRIES_EACH, _CONDITION_TRIES = 40, 600
+"""How many probes are tried for one condition, and for all of them."""
 _BASES = (
     "two turns",
     "reasoning last",
@@ -33,14 +45,19 @@ _BASES = (
 )
 
 
-def search(observer: Observer) -> list[Probe]:
+def search(observer: Observer, names: Collection[str] = ()) -> list[Probe]:
     """Return probes that reach more than those the observer has seen; it has seen them afterwards.
 
     Args:
         observer (`Observer`): What the probes have reached so far.
+        names (`Collection[str]`): Other names of the assistant, which is no other role.
     """
-    found: list[Probe] = []
+
+    def fits(probe: Probe) -> bool:
+        return not any(turn.role in names for turn in probe.turns)
+
     tried: set[str] = set()
+    found = [probe for probe in lookups(observer.source) if fits(probe) and observer.see([probe])]
     for output in observer.missing():
         for probe in islice(_for_output(observer, output), _TRIES):
             if probe.name in tried or len(tried) >= _ALL_TRIES:
@@ -48,7 +65,25 @@ def search(observer: Observer) -> list[Probe]:
             tried.add(probe.name)
             if observer.see([probe]):
                 found.append(probe)
-    return found
+    return [*found, *_both_ways(observer, fits)]
+
+
+def _both_ways(observer: Observer, fits: Callable[[Probe], bool]) -> Iterator[Probe]:
+    """Yield probes that give a condition the answer which it had on no other, as far as one is found."""
+    known = conditions(observer.source.tree)
+    asked: set[Span] = set()
+    tries = _CONDITION_TRIES
+    for _ in range(3):  # what one probe reaches may hold further conditions
+        left = [span for span, answers in observer.answers.items() if len(answers) == 1 and span in known]
+        left = [span for span in sorted(left) if span not in asked]
+        for span in left:
+            asked.add(span)
+            for probe in islice(probes_for_condition(observer.source, known[span]), _TRIES_EACH):
+                if tries == 0 or len(observer.answers[span]) == 2:
+                    break
+                tries -= 1
+                if fits(probe) and observer.see([probe]):
+                    yield probe
 
 
 def _for_output(observer: Observer, output: nodes.Output) -> Iterator[Probe]:

@@ -25,7 +25,7 @@ class Expectation:
         trace (`Trace`, *optional*): Its render; `None` where the template raises or a limit is hit.
         turns (`tuple`): An [`ExpectedSpan`] or [`Undecided`] for each assistant message.
         limit (`str`): The limit that the render went over; empty if it did not.
-        unsupported (`bool`): Whether the template prints a list or mapping of this format as Python's `repr`.
+        unsupported (`str`): Why the probe proves nothing: the template does not support its format; empty if it does.
         prefix_stable (`bool`): Whether each turn stays as it was when messages follow.
         prompt_is_prefix (`bool`): Whether each turn begins with what inference prepends to it.
     """
@@ -34,7 +34,7 @@ class Expectation:
     trace: Trace | None
     turns: tuple[Turn, ...] = ()
     limit: str = ""
-    unsupported: bool = False
+    unsupported: str = ""
     prefix_stable: bool = False
     prompt_is_prefix: bool = False
 
@@ -131,9 +131,11 @@ class Expectations:
             trace = view.full
             if trace is None:
                 return Expectation(probe, None)
-            if trace.rendered.lists & set(range(len(probe.messages))) and _in_parts(probe):
-                return Expectation(probe, trace, unsupported=True)
+            if why := _unsupported(view, trace, probe):
+                return Expectation(probe, trace, unsupported=why)
             turns = tuple(self._checked(view, trace, turn) for turn in expected_spans(view))
+            if any("printed-as-user" in turn.flags for turn in turns if isinstance(turn, ExpectedSpan)):
+                return Expectation(probe, trace, unsupported="an assistant's message is printed as a question")
             stable, opened = _stable(view, trace), _opened(view, trace)
         except LimitError as error:
             return Expectation(probe, None, limit=error.what)
@@ -162,8 +164,26 @@ class Expectations:
         return replace(each, turns=turns)
 
 
-def _in_parts(probe: Probe) -> bool:
-    return any(isinstance(message.get("content"), list | dict) for message in probe.messages)
+def _unsupported(view: View, trace: Trace, probe: Probe) -> str:
+    """Say why a template does not support the form of a conversation."""
+    parts = any(isinstance(message.get("content"), list | dict) for message in probe.messages)
+    if parts and trace.rendered.lists:
+        return "content in this form is printed as Python's repr"
+    turns = [str(message.get("role")) for message in probe.messages]
+    if not view.analysis.reads_roles and any(
+        role != ("user", "assistant")[index % 2] for index, role in enumerate(turns)
+    ):
+        return "the template reads no roles, and this conversation does not take turns"
+    for index, message in enumerate(probe.messages):
+        role = turns[index]
+        if role in ("user", "assistant") or role in view.analysis.words:
+            continue
+        messages = [*probe.messages]
+        messages[index] = {**message, "role": "assistant"}
+        render = view.render(messages)
+        if render is not None and render.text == trace.text:
+            return f"a message of the role {role!r}, which the template does not name, is printed as the assistant's"
+    return ""
 
 
 def _stable(view: View, trace: Trace) -> bool:

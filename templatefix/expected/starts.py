@@ -138,7 +138,7 @@ class _Search:
         full, start = self.full, self.text_start
         head = asked[closed:].strip()
         edges = sorted(at for at in full.edges if f <= at < start)
-        for at in edges if head else ():
+        for at in reversed(edges) if head else ():  # the nearest one: silent turns may print it before
             shared = common_prefix(head, full.text[at : self.text_end])
             if shared == len(head):
                 rest = asked[closed:].lstrip()[shared:]

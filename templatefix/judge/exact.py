@@ -112,11 +112,26 @@ def exact_span(
     if undecided:
         detail = f"message {undecided[0].message}: {undecided[0].reason}"
         return [Check(Claim.EXACT_SPAN, name, "undecided", detail=detail, fault="span-unknown")]
+    marked = [span for span in marked if not _of_silent_turn(expectation, span)]
     if marked:
         detail, line = "text is marked that belongs to no assistant turn", line_of(rendered, marked)
         actual = texts_of(text, marked)
         return [Check(Claim.EXACT_SPAN, name, "fails", "", actual, detail, line, "unowed-text-trained")]
     return [blank or Check(Claim.EXACT_SPAN, name, "holds")]
+
+
+def _of_silent_turn(expectation: Expectation, span: Span) -> bool:
+    """Whether a span marks literals where the end of a turn may be of which nothing is printed."""
+    trace = expectation.trace
+    if trace is None or any(trace.messages[index] for index, _, _ in trace.segments_in(span.start, span.end)):
+        return False
+    silent = [turn.message for turn in expectation.turns if isinstance(turn, ExpectedSpan) and not turn.starts]
+    said = [at for at in range(len(expectation.probe.messages)) if trace.own(at)]
+    return any(
+        all(trace.own(at)[-1][1] <= span.start for at in said if at < message)
+        and all(span.end <= trace.own(at)[0][0] for at in said if at > message)
+        for message in silent
+    )
 
 
 def allowed(turn: ExpectedSpan, text: str, policy: Policy, special_tokens: Sequence[str] = ()) -> Allowed:

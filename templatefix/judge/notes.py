@@ -157,13 +157,14 @@ def _in_pieces(rendered: Sequence[Expectation]) -> str:
 
 
 def _unsupported(expectations: Sequence[Expectation]) -> str:
-    names = [each.probe.name for each in expectations if each.unsupported]
-    if not names:
+    found: dict[str, list[str]] = {}
+    for each in expectations:
+        if each.unsupported:
+            found.setdefault(each.unsupported, []).append(each.probe.name)
+    if not found:
         return ""
-    return (
-        f"content in this form is printed as Python's repr, so {len(names)} probe{'s' if len(names) > 1 else ''} of it "
-        f"({names[0]!r}) prove nothing and are left out"
-    )
+    shown = "; ".join(f"{why} ({names[0]!r}, {len(names)} in all)" for why, names in found.items())
+    return f"some probes prove nothing and are left out: {shown}"
 
 
 def _dated(renderer: Renderer) -> str:

@@ -1,5 +1,6 @@
 """The conversations on which a chat template is judged."""
 
+from templatefix.probes.conditions import lookups, probes_for_condition
 from templatefix.probes.derived import asked_variables, probes_for, values_for, with_key
 from templatefix.probes.given import given
 from templatefix.probes.matrix import MATRIX
@@ -16,8 +17,10 @@ __all__ = [
     "Variation",
     "asked_variables",
     "given",
+    "lookups",
     "of_others",
     "other_roles",
+    "probes_for_condition",
     "probes_for",
     "quoting",
     "read_schema",

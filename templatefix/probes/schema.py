@@ -25,7 +25,7 @@ def of_others(key: str) -> bool:
     return bool(_OTHERS.search(key.lower()))
 
 
-_SAME = {"items", "list", "default", "trim", "d", "dictsort", "sort", "reverse", "string", "safe", "lower"}
+_SAME = {"upper", "length", "count", "items", "list", "default", "trim", "d", "dictsort", "sort", "reverse", "string", "safe", "lower"}
 
 
 @dataclass
@@ -85,7 +85,7 @@ def read_schema(source: Source) -> Schema:
     Args:
         source (`Source`): The template.
     """
-    reader = _Reader(source.tree)
+    reader = Reader(source.tree)
     schema = Schema()
     for kind in (nodes.Getattr, nodes.Getitem, nodes.Call):
         for node in source.tree.find_all(kind):
@@ -98,15 +98,45 @@ def read_schema(source: Source) -> Schema:
     return schema
 
 
-class _Reader:
-    """Knows which paths the expressions of one template may stand for."""
+class Reader:
+    """Knows which paths the expressions of one template may stand for.
 
-    def __init__(self, tree: nodes.Template) -> None:
+    Args:
+        tree (`jinja2.nodes.Template`): The template.
+        root (`str`): The variable that holds the list: `messages`, or `tools`.
+    """
+
+    def __init__(self, tree: nodes.Template, root: str = "messages") -> None:
         self.tree = tree
         self.called = {id(call.node) for call in tree.find_all(nodes.Call)}
-        self.aliases: dict[str, set[Path]] = {name: {()} for name in self._messages()}
+        self.lists = self._lists(root)
+        found = self._messages() if root == "messages" else set[str]()
+        self.aliases: dict[str, set[Path]] = {name: {()} for name in (*found, *self._targets())}
         for _ in range(4):  # names are set from names: a few rounds reach them all
             self._grow()
+
+    def _lists(self, root: str) -> set[str]:
+        """Names that hold the list, or a part of it."""
+        found = {root}
+        for _ in range(3):
+            found |= {
+                each.target.name
+                for each in self.tree.find_all(nodes.Assign)
+                if isinstance(each.target, nodes.Name)
+                and isinstance(inner := _list_of(each.node), nodes.Name)
+                and inner.name in found
+            }
+        return found
+
+    def _targets(self) -> set[str]:
+        """Variables of loops over the list."""
+        return {
+            loop.target.name
+            for loop in self.tree.find_all(nodes.For)
+            if isinstance(loop.target, nodes.Name)
+            and isinstance(inner := _list_of(loop.iter), nodes.Name)
+            and inner.name in self.lists
+        }
 
     def _messages(self) -> set[str]:
         reads: list[Any] = [*self.tree.find_all(nodes.Getattr), *self.tree.find_all(nodes.Getitem)]
@@ -142,6 +172,8 @@ class _Reader:
         """The paths that an expression may stand for."""
         if isinstance(node, nodes.Name):
             return self.aliases.get(node.name, set())
+        if self._is_item(node):
+            return {()}
         if isinstance(node, nodes.Getattr | nodes.Getitem):
             key = _key(node)
             if key is None:  # an index or a slice of a list
@@ -151,7 +183,7 @@ class _Reader:
         if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
             if node.node.attr == "get" and node.args and isinstance(node.args[0], nodes.Const):
                 return {(*path, str(node.args[0].value)) for path in self.resolve(node.node.node)}
-            same = node.node.attr in ("items", "strip", "values")
+            same = node.node.attr in ("items", "strip", "values", "lower", "upper", "lstrip", "rstrip", "title")
             return self.resolve(node.node.node) if same else set()
         if isinstance(node, nodes.Filter):
             return self.resolve(node.node) if node.name in _SAME else set()
@@ -161,6 +193,14 @@ class _Reader:
             return self.resolve(node.left) | self.resolve(node.right)
         return set()
 
+    def _is_item(self, node: nodes.Node | None) -> bool:
+        """Whether an expression is an item of the list: `messages[i]`, `messages | last`, `loop.previtem`."""
+        if isinstance(node, nodes.Getitem) and not isinstance(node.arg, nodes.Slice) and _key(node) is None:
+            return isinstance(node.node, nodes.Name) and node.node.name in self.lists
+        if isinstance(node, nodes.Filter) and node.name in ("first", "last"):
+            return isinstance(node.node, nodes.Name) and node.node.name in self.lists
+        return isinstance(node, nodes.Getattr) and node.attr in ("previtem", "nextitem")
+
     def compared(self, compare: nodes.Compare) -> Iterator[tuple[Path, str]]:
         """Paths and the texts they are compared with."""
         for operand in compare.ops:
@@ -168,6 +208,19 @@ class _Reader:
             for read, value in sides[: 2 if operand.op in ("eq", "ne") else 1]:
                 for path in self.resolve(read):
                     yield from ((path, each) for each in _constants(value))
+
+
+def _list_of(node: nodes.Node) -> nodes.Node:
+    """What a slice, a filter or a sum takes its items from."""
+    while True:
+        if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
+            node = node.node
+        elif isinstance(node, nodes.Filter) and node.node is not None and node.name not in ("first", "last", "length"):
+            node = node.node
+        elif isinstance(node, nodes.CondExpr):
+            node = node.expr1
+        else:
+            return node
 
 
 def _step(loop: nodes.For) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import nodes
 
 from templatefix.model import Message
+from templatefix.probes.conditions import mapped_roles
 from templatefix.probes.derived import asked_variables, values_for
 from templatefix.probes.matrix import MATRIX
 from templatefix.probes.messages import Probe, dialogue, probe, say
@@ -56,12 +57,13 @@ def variations(source: Source, aliases: Sequence[str] = ()) -> tuple[Variation, 
 
 
 def other_roles(source: Source) -> list[str]:
-    """Return the roles that a template compares a message's with and that other probes have not.
+    """Return the roles that a template names, in a comparison or a mapping, and that other probes have not.
 
     Args:
         source (`Source`): The template.
     """
-    return [role for role in read_schema(source).choices.get(("role",), {}) if role not in _STANDARD]
+    named = (*read_schema(source).choices.get(("role",), {}), *mapped_roles(source))
+    return [role for role in dict.fromkeys(named) if role not in _STANDARD]
 
 
 def _changed(base: Probe, name: str, change: Callable[[int, Message], Message]) -> Probe:

@@ -1,5 +1,6 @@
 """Chat template source as a located Jinja tree. The only package that touches Jinja's internals."""
 
+from templatefix.syntax.conditions import conditions
 from templatefix.syntax.located import Body, Source, parse, span_of
 from templatefix.syntax.nodes import branches, is_generation, is_marked, walk
 from templatefix.syntax.normal import same_trees, same_without_markers
@@ -9,6 +10,7 @@ __all__ = [
     "Body",
     "Source",
     "branches",
+    "conditions",
     "is_generation",
     "is_marked",
     "parse",

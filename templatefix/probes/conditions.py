@@ -1,0 +1,331 @@
+"""Probes made to meet one condition of a template, or to fail it: by what the condition reads and compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import nodes
+
+from templatefix.model import Message
+from templatefix.probes.matrix import MATRIX
+from templatefix.probes.messages import TOOLS, Probe, Turn, dialogue, probe, say
+from templatefix.probes.schema import ITEM, VALUE, Path, Reader
+from templatefix.syntax import Source
+
+_MOST_TEXT = 20_000
+_BY_METHOD = {
+    "isdigit": ("42",),
+    "isnumeric": ("42",),
+    "isdecimal": ("42",),
+    "isalpha": ("Word",),
+    "isalnum": ("Word",),
+    "isupper": ("WORD",),
+    "islower": ("word",),
+    "istitle": ("Word",),
+    "isspace": (" ",),
+}
+_BY_TEST: dict[str, tuple[Any, ...]] = {
+    "string": ("Word",),
+    "mapping": ({"note": "Word"},),
+    "sequence": (["Word"],),
+    "iterable": (["Word"],),
+    "number": (3,),
+    "integer": (3,),
+    "float": (1.5,),
+    "boolean": (True,),
+    "true": (True,),
+    "false": (False,),
+    "none": (None,),
+    "defined": ("Word",),
+    "undefined": ("Word",),
+}
+"""Values that a test of Jinja asks for; what it does not ask for is what other probes have."""
+_STANDARD = ("system", "user", "assistant", "tool")
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What the names of a template may stand for."""
+
+    source: Source
+    messages: Reader
+    tools: Reader
+    variables: frozenset[str]
+
+    def values(self, node: nodes.Expr) -> list[Any]:
+        """The constants that an expression may be: its own, the keys of a mapping, what a name was set to."""
+        if isinstance(node, nodes.Const):
+            return [node.value]
+        if isinstance(node, nodes.List | nodes.Tuple):
+            return [value for item in node.items for value in self.values(item)]
+        if isinstance(node, nodes.Dict):
+            return [pair.key.value for pair in node.items if isinstance(pair.key, nodes.Const)]
+        if isinstance(node, nodes.Name):
+            return [value for each in self.assigned(node.name) for value in self.values(each)]
+        if isinstance(node, nodes.Call | nodes.Filter):  # `names.keys()`, `names | list`
+            inner = node.node.node if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) else node.node
+            return self.values(inner) if isinstance(inner, nodes.Expr) else []
+        return []
+
+    def assigned(self, name: str) -> list[nodes.Expr]:
+        """What a name, or an attribute of a namespace, was set to; not what it was set to from itself."""
+        return [
+            each.node
+            for each in self.source.tree.find_all(nodes.Assign)
+            if _stored(each.target) == name
+            if not any(inner.name == name for inner in each.node.find_all(nodes.Name))
+        ]
+
+
+def _stored(target: nodes.Node) -> str:
+    if isinstance(target, nodes.NSRef):
+        return f"{target.name}.{target.attr}"
+    return target.name if isinstance(target, nodes.Name) else ""
+
+
+@lru_cache(maxsize=16)
+def _facts(source: Source) -> _Facts:
+    from templatefix.probes.derived import asked_variables
+
+    known = frozenset((*asked_variables(source), "enable_thinking"))
+    return _Facts(source, Reader(source.tree, "messages"), Reader(source.tree, "tools"), known)
+
+
+
+def probes_for_condition(source: Source, condition: nodes.Expr) -> Iterator[Probe]:
+    """Yield conversations on which a condition may have another answer, the likeliest first.
+
+    Args:
+        source (`Source`): The template.
+        condition (`jinja2.nodes.Expr`): One of its conditions.
+    """
+    facts = _facts(source)
+    seen: set[str] = set()
+    for expression in _behind(facts, condition):
+        for each in _made(facts, expression):
+            if each.name not in seen:
+                seen.add(each.name)
+                yield each
+
+
+def lookups(source: Source) -> Iterator[Probe]:
+    """Yield conversations that have each key of the mappings in which the template looks a value up.
+
+    Args:
+        source (`Source`): The template.
+    """
+    facts = _facts(source)
+    for key, values in _lookups(facts):
+        yield from _given(facts, key, values)
+
+
+def mapped_roles(source: Source) -> list[str]:
+    """Return the names by which a template looks a message's role up, or which it replaces in it.
+
+    Args:
+        source (`Source`): The template.
+    """
+    facts = _facts(source)
+    found = [value for key, values in _lookups(facts) if ("role",) in facts.messages.resolve(key) for value in values]
+    for each in source.tree.find_all((nodes.Filter, nodes.Call)):
+        method = each.node if isinstance(each, nodes.Call) else None
+        name = each.name if isinstance(each, nodes.Filter) else getattr(method, "attr", "")
+        subject = each.node if isinstance(each, nodes.Filter) else getattr(method, "node", None)
+        if name == "replace" and each.args and ("role",) in facts.messages.resolve(subject):
+            found += facts.values(each.args[0])
+    return [value for value in dict.fromkeys(found) if isinstance(value, str)]
+
+
+def _lookups(facts: _Facts) -> Iterator[tuple[nodes.Expr, list[Any]]]:
+    for read in facts.source.tree.find_all((nodes.Getitem, nodes.Call)):
+        if isinstance(read, nodes.Getitem):
+            holder, key = read.node, read.arg
+        elif isinstance(read.node, nodes.Getattr) and read.node.attr == "get" and read.args:
+            holder, key = read.node.node, read.args[0]
+        else:
+            continue
+        known = any(isinstance(each, nodes.Dict) for each in _mappings(facts, holder))
+        if known and not isinstance(key, nodes.Const):
+            yield key, facts.values(holder)
+
+
+def _mappings(facts: _Facts, holder: nodes.Node) -> list[nodes.Expr]:
+    if isinstance(holder, nodes.Name):
+        return facts.assigned(holder.name)
+    return [holder] if isinstance(holder, nodes.Expr) else []
+
+
+def _behind(facts: _Facts, condition: nodes.Expr) -> list[nodes.Expr]:
+    """The condition, and what the names in it were set to, a few steps back."""
+    found, left = [condition], [condition]
+    for _ in range(3):
+        names = {name.name for each in left for name in (each, *each.find_all(nodes.Name)) if isinstance(name, nodes.Name)}
+        names |= {
+            f"{read.node.name}.{read.attr}"
+            for each in left
+            for read in (each, *each.find_all(nodes.Getattr))
+            if isinstance(read, nodes.Getattr) and isinstance(read.node, nodes.Name)
+        }
+        left = [each for name in sorted(names) for each in facts.assigned(name) if each not in found]
+        found += left
+    return found
+
+
+def _made(facts: _Facts, root: nodes.Expr) -> Iterator[Probe]:
+    for node in (root, *root.find_all(nodes.Expr)):
+        if isinstance(node, nodes.Compare):
+            yield from _compared(facts, node)
+        elif isinstance(node, nodes.Test):
+            yield from _given(facts, node.node, _BY_TEST.get(node.name, ()), node)
+        elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
+            yield from _called(facts, node, node.node)
+    yield from _given(facts, root, ("Word", "", None))
+
+
+def _compared(facts: _Facts, compare: nodes.Compare) -> Iterator[Probe]:
+    for operand in compare.ops:
+        for subject, other in ((compare.expr, operand.expr), (operand.expr, compare.expr)):
+            values = facts.values(other)
+            numbers = [value for value in values if isinstance(value, int) and not isinstance(value, bool)]
+            if operand.op in ("in", "notin") and subject is operand.expr:
+                values = [f"Word {value} more" for value in values if isinstance(value, str)] + [
+                    [value] for value in values
+                ]
+            yield from _given(facts, subject, values)
+            for number in numbers[:2]:
+                yield from _counted(facts, subject, number)
+
+
+def _called(facts: _Facts, call: nodes.Call, method: nodes.Getattr) -> Iterator[Probe]:
+    words = [value for each in call.args for value in facts.values(each) if isinstance(value, str)]
+    values: Iterable[Any] = _BY_METHOD.get(method.attr, ())
+    if method.attr == "startswith":
+        values = [each for word in words for each in (f"{word} more", f"{word}more", word)]
+    elif method.attr == "endswith":
+        values = [each for word in words for each in (f"More {word}", f"More{word}", word)]
+    elif method.attr in ("find", "count", "split", "partition", "index", "rfind", "rsplit"):
+        values = [f"one{word}two{word}three{word}four" for word in words]
+    yield from _given(facts, method.node, values)
+
+
+def _counted(facts: _Facts, subject: nodes.Expr, number: int) -> Iterator[Probe]:
+    """Values whose length, or whose number, is above a number."""
+    reads = [each for each in (subject, *subject.find_all(nodes.Expr))]
+    names = {each.name for each in reads if isinstance(each, nodes.Name)}
+    if "loop" in names or "messages" in names or any(isinstance(each, nodes.Getattr) and each.attr.startswith("index") for each in reads):
+        rounds = min(number // 2 + 2, 40)
+        yield probe(f"{rounds} rounds", *dialogue(rounds, system=True), say("user", 77))
+        yield probe(f"{rounds} rounds without system", *dialogue(rounds))
+    counted = [each for each in reads if isinstance(each, nodes.Filter) and each.name in ("length", "count")]
+    for each in counted:
+        if each.node is None or not 0 <= number <= _MOST_TEXT:
+            continue
+        long = "so " * (number // 3 + 2)
+        yield from _given(facts, each.node, (long, "o" * max(number - 1, 1)))
+        if number < 12:
+            for path in facts.messages.resolve(each.node):
+                yield from _lengthened(path, number + 1)
+
+
+def _lengthened(path: Path, count: int) -> Iterator[Probe]:
+    """Conversations in which a list of a message has more items."""
+    for base in _bases(path):
+        messages = [
+            {**message, path[0]: (message[path[0]] * count)[:count]}
+            if path and isinstance(message.get(path[0]), list)
+            else message
+            for message in base.messages
+        ]
+        if messages != list(base.messages):
+            yield replace(base, name=f"{base.name}, {count} of {path[0]!r}", messages=messages)
+
+
+def _given(facts: _Facts, subject: nodes.Node, values: Iterable[Any], test: nodes.Test | None = None) -> Iterator[Probe]:
+    """Conversations in which what an expression reads has each of some values."""
+    for node in (subject, *subject.find_all(nodes.Expr)):
+        if isinstance(node, nodes.Name) and node.name in facts.variables:
+            for value in values:
+                yield _with_option(MATRIX[1], node.name, value)
+                yield _with_option(next(each for each in MATRIX if "then the tool" in each.name), node.name, value)
+        if not isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem | nodes.Call | nodes.Filter):
+            continue
+        for path in sorted(facts.messages.resolve(node), key=str):
+            for value in values if path else ():
+                yield from _with_value(path, value)
+        for path in sorted(facts.tools.resolve(node), key=str):
+            for value in values if path else ():
+                yield from _with_tool(path, value)
+
+
+def _with_option(base: Probe, name: str, value: Any) -> Probe:
+    return replace(base, name=f"{base.name}, {name}={_short(value)}", options={**base.options, name: value})
+
+
+def _with_tool(path: Path, value: Any) -> Iterator[Probe]:
+    names = ("tools offered", "tool call with content and reasoning, then the tool")
+    for base in (each for each in MATRIX if each.name in names):
+        tools = (_put(TOOLS[0], path, value), *TOOLS[1:])
+        yield replace(base, name=f"{base.name}, tool {'.'.join(path)}={_short(value)}", tools=tools)
+
+
+def _with_value(path: Path, value: Any) -> Iterator[Probe]:
+    if path == ("role",):
+        if isinstance(value, str) and value not in _STANDARD:
+            message, turn = say("observer", 3)
+            said = ({**message, "role": value}, Turn(value, turn.texts))
+            yield probe(f"the role {value!r} first", said, *dialogue(2))
+            yield probe(f"the role {value!r}", *dialogue(1), said, *dialogue(1, after=7))
+        return
+    for base in _bases(path):
+        for role in ("assistant", "user", "tool", "system"):
+            messages: list[Message] = []
+            turns: list[Turn] = []
+            changed = False
+            for message, turn in zip(base.messages, base.turns, strict=True):
+                if turn.role == role:
+                    message = _put(message, path, value)
+                    changed = True
+                    turn = replace(turn, texts=tuple(text for text in turn.texts if text in repr(message)))
+                messages.append(message)
+                turns.append(turn)
+            if changed:
+                name = f"{base.name}, {role} {'.'.join(map(str, path))}={_short(value)}"
+                yield replace(base, name=name, messages=messages, turns=tuple(turns))
+
+
+def _bases(path: Path) -> list[Probe]:
+    """The conversations in which a path can be filled."""
+    call = "tool call with content and reasoning, then the tool"
+    names = ["two turns", "system, three turns", call]
+    if path[:1] == ("tool_calls",) or path[:1] == ("tool_call_id",):
+        names = ["tool call with content and reasoning, then the tool", "call at the end with content"]
+    elif path[:2] == ("content", ITEM):
+        names = ["parts without system", "parts with media"]
+    elif path[:1] and path[0] in ("reasoning_content", "reasoning", "thinking"):
+        names = ["reasoning field, two turns", call]
+    known = {each.name: each for each in MATRIX}
+    return [known[name] for name in names]
+
+
+def _put(holder: Any, path: Path, value: Any) -> Any:
+    """Return a value with another one at a path; what is missing on the way is made."""
+    if not path:
+        return value
+    step, rest = path[0], path[1:]
+    if step == ITEM:
+        items = holder if isinstance(holder, list) and holder else [{}]
+        return [_put(item, rest, value) for item in items]
+    if step == VALUE:
+        entries = holder if isinstance(holder, dict) and holder else {"note": ""}
+        return {key: _put(item, rest, value) for key, item in entries.items()}
+    entries = holder if isinstance(holder, dict) else {}
+    return {**entries, step: _put(entries.get(step), rest, value)}
+
+
+def _short(value: Any, most: int = 24) -> str:
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}… ({len(text)})"
+
