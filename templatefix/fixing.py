@@ -162,10 +162,10 @@ def _judged(
 ) -> Verdict:
     text, after = source.text, candidate.after
     if candidate.changes:
-        return judge_declared(after, variables, original=text, changes=candidate.changes, probes=expectations.probes)
-    return judge(
-        after, variables, original=text, expectations=expectations, policy=_STRICT, fail_fast=True
-    )
+        return judge_declared(
+            after, variables, original=text, changes=candidate.changes, probes=expectations.probes
+        )
+    return judge(after, variables, original=text, expectations=expectations, policy=_STRICT, fail_fast=True)
 
 
 def _marked(

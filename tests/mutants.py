@@ -16,6 +16,8 @@ from functools import cached_property
 from itertools import product
 from typing import Any, Literal
 
+from templatefix.oracle import Oracle
+
 from templatefix.coverage import reaching
 from templatefix.errors import RenderError, SyntaxProblem, TemplateFixError
 from templatefix.fixing import fix
@@ -23,7 +25,6 @@ from templatefix.judge import judge
 from templatefix.judge.spans import merged
 from templatefix.judge.tracker import tracked
 from templatefix.model import DEFAULT_POLICY, Policy, Rendered, Span, Template, Verdict
-from templatefix.oracle import Oracle
 from templatefix.probes import PLACEHOLDERS, Probe, switches
 from templatefix.render import Renderer
 from templatefix.stripping import strip

@@ -12,7 +12,6 @@ from templatefix.fixing import fix
 from templatefix.model import Candidate, Message, Template
 from templatefix.probes import PLACEHOLDERS
 from templatefix.render import Renderer
-
 from templatefix.syntax import parse, same_without_markers
 from templatefix.synthesis import candidates
 from templatefix.synthesis.parting import shared_end

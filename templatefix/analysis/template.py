@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from jinja2 import nodes
 
@@ -22,6 +22,7 @@ ANSWER: Message = {"role": "assistant", "content": "Paris."}
 """A plain question and its answer. Their texts are found by origin, so any would do."""
 
 Tools = Sequence[dict[str, Any]] | None
+_Render = TypeVar("_Render", str, Trace)
 
 
 class TemplateAnalysis:
@@ -49,11 +50,15 @@ class TemplateAnalysis:
     def _tracer(self) -> TracedTemplate:
         return TracedTemplate(self.source, self.variables)
 
-    def view(self, messages: Conversation, tools: Tools = None, options: Mapping[str, Any] | None = None) -> View:
+    def view(
+        self, messages: Conversation, tools: Tools = None, options: Mapping[str, Any] | None = None
+    ) -> View:
         """Return a conversation as this template renders it."""
         return View(self, list(messages), tools, dict(options or {}))
 
-    def plain(self, messages: Conversation, tools: Tools, prompt: bool, options: Mapping[str, Any]) -> str | None:
+    def plain(
+        self, messages: Conversation, tools: Tools, prompt: bool, options: Mapping[str, Any]
+    ) -> str | None:
         """Return the plain render of a conversation; `None` where the template raises.
 
         Raises:
@@ -141,9 +146,7 @@ class TemplateAnalysis:
         return found if self._renders(found) else {}
 
     def _renders(self, options: Mapping[str, Any]) -> bool:
-        return any(
-            self.renderer.text(messages, **options) is not None for messages in ([ASK, ANSWER], [ASK])
-        )
+        return any(self.renderer.text(messages, **options) is not None for messages in ([ASK, ANSWER], [ASK]))
 
     def _missing(self, options: Mapping[str, Any]) -> str:
         try:
@@ -196,7 +199,7 @@ class TemplateAnalysis:
         return [ASK]
 
 
-def _or_none(found: Any) -> Any:
+def _or_none(found: _Render | RenderError) -> _Render | None:
     if isinstance(found, LimitError):
         raise found
     return None if isinstance(found, RenderError) else found
@@ -204,7 +207,9 @@ def _or_none(found: Any) -> Any:
 
 def _values(source: Source, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
     for name in names:
-        for value in dict.fromkeys((True, False, *(v for v in values_for(source, name) if isinstance(v, str)))):
+        for value in dict.fromkeys(
+            (True, False, *(v for v in values_for(source, name) if isinstance(v, str)))
+        ):
             yield name, value
 
 

@@ -141,7 +141,11 @@ class Trace:
                 ends = one.place + self.begins[left] + self.ends[left] - self.starts[left]
                 if ends == two.place + self.begins[right]:
                     continue
-            elif one.kind == two.kind and (one.place, one.sources, one.at) == (two.place, two.sources, two.at):
+            elif one.kind == two.kind and (one.place, one.sources, one.at) == (
+                two.place,
+                two.sources,
+                two.at,
+            ):
                 continue
             found.add(self.starts[right])
         return frozenset(found)

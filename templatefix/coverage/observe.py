@@ -101,8 +101,8 @@ class Observer:
             if not outside and not self.reached(index, kind):
                 lines[kind].add(self.source.position(span_of(self.leaves[index]).start)[0])
         outputs = sum(kind in ("marked", "unmarked") for _, kind in kinds)
-        found = {kind: tuple(sorted(each)) for kind, each in lines.items()}
-        return Coverage(outputs, **found, one_way=tuple(self.one_way()))
+        marked, unmarked, others, foreign = (tuple(sorted(lines[kind])) for kind in lines)
+        return Coverage(outputs, marked, unmarked, others, foreign, tuple(self.one_way()))
 
     def one_way(self) -> list[tuple[int, str]]:
         """Return the tests in loops over messages that gave one answer on every probe: line, and what was not met."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+
 from templatefix.analysis import Trace
 from templatefix.diagnosis.case import Case
 from templatefix.expected.texts import bracketed, common_prefix, whole

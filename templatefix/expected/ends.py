@@ -108,7 +108,9 @@ def _last_stop(view: View, full: Trace, k: int, base: int, end: int) -> Interval
     for chat, at in (([*view.messages[:k], answer], k), ([ASK, answer], 1)):
         render = view.render(chat)
         if render is not None and render.own(at):
-            tail = "".join(render.text[low:high] for low, high in render.made(at) if low >= render.own(at)[-1][1])
+            tail = "".join(
+                render.text[low:high] for low, high in render.made(at) if low >= render.own(at)[-1][1]
+            )
             tail = tail.strip()
             return (end - len(tail), end) if tail and full.text[base:end].endswith(tail) else None
     return None

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from templatefix.analysis import Interval, TemplateAnalysis, Trace, View
 from templatefix.errors import LimitError
 from templatefix.expected.prefixes import objection
-from templatefix.expected.sites import Sites
 from templatefix.expected.shapes import span_of_turn
+from templatefix.expected.sites import Sites
 from templatefix.expected.spans import ExpectedSpan, Undecided
 from templatefix.probes import Probe
 
@@ -135,7 +135,9 @@ class Expectations:
                 return Expectation(probe, trace, unsupported=why)
             turns = tuple(self._checked(view, trace, turn) for turn in expected_spans(view))
             if any("printed-as-user" in turn.flags for turn in turns if isinstance(turn, ExpectedSpan)):
-                return Expectation(probe, trace, unsupported="an assistant's message is printed as a question")
+                return Expectation(
+                    probe, trace, unsupported="an assistant's message is printed as a question"
+                )
             stable, opened = _stable(view, trace), _opened(view, trace)
         except LimitError as error:
             return Expectation(probe, None, limit=error.what)
@@ -145,10 +147,8 @@ class Expectations:
         """Return the turn, or undecided where the second road objects."""
         if isinstance(turn, Undecided) or turn.optional:
             return turn
-        if turn.flags & {"closed-by-next", "transferred", "after-loop"}:
-            end = min(turn.starts)
-        else:
-            end = min(turn.ends)
+        elsewhere = turn.flags & {"closed-by-next", "transferred", "after-loop"}
+        end = min(turn.starts) if elsewhere else min(turn.ends)
         why = objection(view, trace.text, turn.message, turn.starts, end)
         return Undecided(turn.message, f"prefixes of plain renders disagree: {why}") if why else turn
 
@@ -200,9 +200,7 @@ def _opened(view: View, trace: Trace) -> bool:
     plain = view.analysis.plain
     for index, message in enumerate(view.messages):
         if message.get("role") == "assistant":
-            asked = (
-                plain(view.messages[:index], view.tools, True, options) for options in view.settings
-            )
+            asked = (plain(view.messages[:index], view.tools, True, options) for options in view.settings)
             if not any(each is not None and trace.text.startswith(each) for each in asked):
                 return False
     return True

@@ -1,7 +1,7 @@
 """Turns of the same shape have the same span: it is inferred once, and found again by its place among the segments.
 
-The shape of a turn is what the template printed for it and round it, place by place, and the form of the messages beside
-it, but not what the messages say. The second road still looks at every turn.
+The shape of a turn is what the template printed for it and round it, place by place, and the form of the messages
+beside it, but not what the messages say. The second road still looks at every turn.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ def _shape(view: View, full: Trace, k: int) -> tuple[_Frame, Any]:
     starts, ends, fixed = [], [], []
     for index, start, end in full.segments_in(low, high):
         origin, at = full.origins[index], full.ats[index]
-        literal = origin.kind in ("literal", "variable") or origin.place is not None and origin.kind == "derived"
+        literal = origin.kind in ("literal", "variable") or (
+            origin.place is not None and origin.kind == "derived"
+        )
         paths = tuple(sorted((_relative(path, k) for path in origin.fields), key=str))
         begun = full.begins[index] + start - full.starts[index]
         where = (origin.place, begun, end - start) if literal else (paths, _edges(full.text[start:end]))
@@ -99,7 +101,9 @@ def _edges(text: str) -> tuple[str, str]:
 def _form(value: Any) -> Any:
     """The form of a message: its keys, the types of what is in it, and what is empty."""
     if isinstance(value, dict):
-        return tuple(sorted((key, value[key] if key in ("role", "type") else _form(value[key])) for key in value))
+        return tuple(
+            sorted((key, value[key] if key in ("role", "type") else _form(value[key])) for key in value)
+        )
     if isinstance(value, list | tuple):
         return tuple(_form(item) for item in value)
     if isinstance(value, str):
@@ -119,7 +123,8 @@ def _placed(span: ExpectedSpan, frame: _Frame) -> Any:
 def _moved(known: Any, frame: _Frame, k: int) -> ExpectedSpan | Undecided:
     if isinstance(known, Undecided):
         return replace(known, message=k)
-    span, places = known
+    span: ExpectedSpan = known[0]
+    places: dict[int, Place] = known[1]
 
     def at(offset: int) -> int:
         return frame.offset(places[offset])

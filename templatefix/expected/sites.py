@@ -39,9 +39,13 @@ class Sites:
             for index, start, end in trace.segments_in(low, high):
                 if any(start < stop and begin < end for begin, stop in unknown):
                     for site in _sites(trace, messages, index, start, end):
-                        self.open.setdefault(site, trace.origins[index].via[-1] if trace.origins[index].via else 0)
+                        self.open.setdefault(
+                            site, trace.origins[index].via[-1] if trace.origins[index].via else 0
+                        )
                     continue
-                for at, site in zip(range(start, end), _sites(trace, messages, index, start, end), strict=False):
+                for at, site in zip(
+                    range(start, end), _sites(trace, messages, index, start, end), strict=False
+                ):
                     if not trace.text[at].isspace() or site[0] != "literal":
                         self.labels.setdefault(site, set()).add(label)
 
@@ -70,7 +74,9 @@ class Sites:
                     return False
         return True
 
-    def _runs(self, trace: Trace, messages: Conversation, index: int) -> Sequence[tuple[int, int, Label | None]]:
+    def _runs(
+        self, trace: Trace, messages: Conversation, index: int
+    ) -> Sequence[tuple[int, int, Label | None]]:
         """Return the labels of a segment, by offsets in it; computed once for each place."""
         start, end = trace.starts[index], trace.ends[index]
         origin, at = trace.origins[index], trace.ats[index]
@@ -128,7 +134,9 @@ def region(trace: Trace, messages: Conversation, turn: int) -> Interval:
         return 0, 0
     first, last = own[0][0], own[-1][1]
     before = [end for at in range(len(messages)) if at != turn for _, end in trace.own(at) if end <= first]
-    behind = [start for at in range(len(messages)) if at != turn for start, _ in trace.own(at) if start >= last]
+    behind = [
+        start for at in range(len(messages)) if at != turn for start, _ in trace.own(at) if start >= last
+    ]
     return max(before, default=0), min(behind, default=len(trace.text))
 
 
@@ -200,4 +208,3 @@ def _span(labels: Sequence[tuple[int, int, str]], turn: int, trace: Trace) -> Ex
     kept = tuple(Interruption(low, high, low) for low, high in interruptions if trace.text[low:high].strip())
     flags = frozenset(["decided-by-site"])
     return ExpectedSpan(turn, frozenset(starts), frozenset(ends), kept, header=min(starts), flags=flags)
-

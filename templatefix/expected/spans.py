@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-
 from typing import Any, NamedTuple
 
 from templatefix.analysis import Interval, Key, Trace, View
@@ -100,7 +99,9 @@ def infer_span(view: View, full: Trace, k: int) -> ExpectedSpan | Undecided:
     if interruptions and own and own[-1][1] <= interruptions[-1].start:
         # Behind the result only the turn is closed: the model may have stopped before it.
         before = interruptions[-1]
-        ends = ends | frozenset(range(len(full.text[: before.start].rstrip()), max(before[:1] + before[2:]) + 1))
+        ends = ends | frozenset(
+            range(len(full.text[: before.start].rstrip()), max(before[:1] + before[2:]) + 1)
+        )
         ended = replace(ended, stop=None)
     if _opens_a_question(view, full, start, max(ends), interruptions):
         return Undecided(k, "what opens a question is printed within the turn")
@@ -154,7 +155,9 @@ def _interruptions(view: View, full: Trace, k: int, start: int, end: int) -> tup
         messages[k] = _without_results(messages[k])
         bare = view.render(messages)
         if bare is None:
-            return "the template does not print a call without its result, so what closes the call is not known"
+            return (
+                "the template does not print a call without its result, so what closes the call is not known"
+            )
         for low, high in bare.made(k):
             kept |= bare.printed_by(low, high)
     found: list[tuple[int, int, bool]] = []
@@ -172,7 +175,9 @@ def _interruptions(view: View, full: Trace, k: int, start: int, end: int) -> tup
     stretches = [(_behind_stop(view, full, k, low, high), high) for low, high in stretches]
     if bare is not None:
         stretches = [(low, _reentry(full, bare, k, high)) for low, high in stretches]
-    return tuple(Interruption(low, high, (first_piece(full, low, high) or (low, low))[1]) for low, high in stretches)
+    return tuple(
+        Interruption(low, high, (first_piece(full, low, high) or (low, low))[1]) for low, high in stretches
+    )
 
 
 def _behind_stop(view: View, full: Trace, k: int, low: int, high: int) -> int:
@@ -187,7 +192,11 @@ def _reentry(full: Trace, bare: Trace, k: int, high: int) -> int:
     """Return where a turn goes on behind a result: with what also begins the text there if there is no result."""
     start = next((low for low, _ in full.own(k) if low >= high), None)
     theirs = next(
-        (low for low, _ in bare.own(k) if start is not None and bare.origin(low).place == full.origin(start).place),
+        (
+            low
+            for low, _ in bare.own(k)
+            if start is not None and bare.origin(low).place == full.origin(start).place
+        ),
         None,
     )
     if start is None or theirs is None:

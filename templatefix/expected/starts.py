@@ -1,8 +1,8 @@
 """Where the expected span of a turn starts: behind what inference prepends to it.
 
-For each setting of the variables that change the generation prompt, the prompt after the messages before the turn is laid
-over the render of the whole conversation, behind the last earlier message that both print. `docs/how-spans-are-found.md`
-has the table of cases.
+For each setting of the variables that change the generation prompt, the prompt after the messages before the turn is
+laid over the render of the whole conversation, behind the last earlier message that both print.
+`docs/how-spans-are-found.md` has the table of cases.
 """
 
 from __future__ import annotations
@@ -233,7 +233,8 @@ class _Search:
 def _printed_for(full: Trace, k: int, start: int, end: int) -> bool:
     """Whether something visible in a range was printed for a message."""
     return any(
-        full.ats[index] == k and full.text[low:high].strip() for index, low, high in full.segments_in(start, end)
+        full.ats[index] == k and full.text[low:high].strip()
+        for index, low, high in full.segments_in(start, end)
     )
 
 
@@ -297,7 +298,7 @@ def _printed_like_a_user(view: View, k: int) -> bool:
 
 
 def _transferred(view: View, full: Trace, k: int, start: int, low: int) -> set[int]:
-    """Find the header by the literal that ends the prompt after a plain question, behind the message before the turn."""
+    """Find the header by the literal that ends the prompt after a plain question."""
     if k == 1 and view.messages[0] is ASK:
         return set()
     for rest in (view.messages[k:], view.messages[k : k + 1]):
@@ -310,7 +311,9 @@ def _transferred(view: View, full: Trace, k: int, start: int, low: int) -> set[i
             continue
         keys = {render.key(at - 1) for at in found[0] if at} - {None}
         ours = {at for at in range(low + 1, start + 1) if full.key(at - 1) in keys}
-        if ours and render.text[min(found[0]) : max(found[0])].isspace():  # blanks may be on either side here too
+        if (
+            ours and render.text[min(found[0]) : max(found[0])].isspace()
+        ):  # blanks may be on either side here too
             ours |= set(range(max(low, len(full.text[: min(ours)].rstrip())), min(ours)))
         if ours:
             return ours
@@ -318,7 +321,7 @@ def _transferred(view: View, full: Trace, k: int, start: int, low: int) -> set[i
 
 
 def end_only(view: View, full: Trace, k: int) -> set[Key]:
-    """Return the literals printed at the end of a conversation because it ends there: a header that nobody asked for."""
+    """Return the literals that only the end of a conversation prints: a header that nobody asked for."""
     prompt, bare = view.render(view.messages[:k], True), view.render(view.messages[:k])
     own = full.own(k)
     if bare is None or k == 0 or not own or view.messages[k - 1].get("role") == view.messages[k].get("role"):

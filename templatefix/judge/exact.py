@@ -92,7 +92,9 @@ def exact_span(
         marked = [span for span in marked if span not in inside]
         if turn.stop:
             stop = Span(*turn.stop)
-            alone = [span for span in marked if stop.start <= span.start and not text[stop.end : span.end].strip()]
+            alone = [
+                span for span in marked if stop.start <= span.start and not text[stop.end : span.end].strip()
+            ]
             alone = [span for span in alone if span.overlaps(stop)]
             marked = [span for span in marked if span not in alone]
             inside += [span for span in alone if turn.needs_stop]
@@ -125,7 +127,9 @@ def _of_silent_turn(expectation: Expectation, span: Span) -> bool:
     trace = expectation.trace
     if trace is None or any(trace.messages[index] for index, _, _ in trace.segments_in(span.start, span.end)):
         return False
-    silent = [turn.message for turn in expectation.turns if isinstance(turn, ExpectedSpan) and not turn.starts]
+    silent = [
+        turn.message for turn in expectation.turns if isinstance(turn, ExpectedSpan) and not turn.starts
+    ]
     said = [at for at in range(len(expectation.probe.messages)) if trace.own(at)]
     return any(
         all(trace.own(at)[-1][1] <= span.start for at in said if at < message)
@@ -164,7 +168,11 @@ def _header_starts(turn: ExpectedSpan, text: str, starts: frozenset[int]) -> fro
     """Where the marked text may start if the header is included: before its first visible character."""
     first = min(starts)
     blank = len(text[turn.header : first]) - len(text[turn.header : first].lstrip())
-    return frozenset(range(turn.header, turn.header + blank + 1)) if text[turn.header : first].strip() else starts
+    return (
+        frozenset(range(turn.header, turn.header + blank + 1))
+        if text[turn.header : first].strip()
+        else starts
+    )
 
 
 def _gap(text: str, stretch: Interruption) -> Gap:

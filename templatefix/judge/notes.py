@@ -75,7 +75,8 @@ def _open_ended(rendered: Sequence[Expectation]) -> str:
         return "no text closes the assistant's turns, so training on them does not teach the model to stop"
     shown = ", ".join(repr(stop) for stop, _ in stops.most_common(3))
     return (
-        "no text of its own closes an assistant's turn, so training on it does not teach the model to stop, unless what "
+        "no text of its own closes an assistant's turn, so training on it does not teach the model to stop, unless "
+        "what "
         f"opens the next turn ({shown}) is marked too; behind the last turn there is nothing to mark"
     )
 

@@ -1,4 +1,4 @@
-"""Perturbations: conversations of which nothing is inferred. Each is judged like a probe, and an open turn by origin."""
+"""Perturbations: conversations of which nothing is inferred. A turn whose span is not known is judged by origin."""
 
 from __future__ import annotations
 

@@ -194,7 +194,9 @@ class _Bench:
             try:
                 trace = self.analysis.traced(probe.messages, probe.tools, False, probe.options)
             except LimitError as error:
-                yield Check(Claim.EXACT_SPAN, probe.name, "undecided", detail=error.what, fault="limit-exceeded")
+                yield Check(
+                    Claim.EXACT_SPAN, probe.name, "undecided", detail=error.what, fault="limit-exceeded"
+                )
                 return
             if trace is not None and expectations.sites.agrees(trace, probe.messages, spans):
                 yield Check(Claim.EXACT_SPAN, probe.name, "holds")
@@ -279,4 +281,3 @@ def _try(action: Callable[[], Rendered]) -> Render:
         return action()
     except RenderError as error:
         return error
-

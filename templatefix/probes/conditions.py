@@ -55,22 +55,30 @@ class _Facts:
     tools: Reader
     variables: frozenset[str]
 
-    def values(self, node: nodes.Expr) -> list[Any]:
-        """The constants that an expression may be: its own, the keys of a mapping, what a name was set to."""
+    def values(self, node: nodes.Node, steps: int = 4) -> list[Any]:
+        """The constants that an expression may be: its own, the keys of a mapping, what a name was set to.
+
+        Names may be set to each other, so only so many steps are taken.
+        """
         if isinstance(node, nodes.Const):
             return [node.value]
         if isinstance(node, nodes.List | nodes.Tuple):
-            return [value for item in node.items for value in self.values(item)]
+            return [value for item in node.items for value in self.values(item, steps)]
         if isinstance(node, nodes.Dict):
             return [pair.key.value for pair in node.items if isinstance(pair.key, nodes.Const)]
         if isinstance(node, nodes.Name):
-            return [value for each in self.assigned(node.name) for value in self.values(each)]
+            known = self.assigned(node.name) if steps else []
+            return [value for each in known for value in self.values(each, steps - 1)]
         if isinstance(node, nodes.Call | nodes.Filter):  # `names.keys()`, `names | list`
-            inner = node.node.node if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) else node.node
-            return self.values(inner) if isinstance(inner, nodes.Expr) else []
+            inner = (
+                node.node.node
+                if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr)
+                else node.node
+            )
+            return self.values(inner, steps) if inner is not None else []
         return []
 
-    def assigned(self, name: str) -> list[nodes.Expr]:
+    def assigned(self, name: str) -> list[nodes.Node]:
         """What a name, or an attribute of a namespace, was set to; not what it was set to from itself."""
         return [
             each.node
@@ -92,7 +100,6 @@ def _facts(source: Source) -> _Facts:
 
     known = frozenset((*asked_variables(source), "enable_thinking"))
     return _Facts(source, Reader(source.tree, "messages"), Reader(source.tree, "tools"), known)
-
 
 
 def probes_for_condition(source: Source, condition: nodes.Expr) -> Iterator[Probe]:
@@ -129,8 +136,14 @@ def mapped_roles(source: Source) -> list[str]:
         source (`Source`): The template.
     """
     facts = _facts(source)
-    found = [value for key, values in _lookups(facts) if ("role",) in facts.messages.resolve(key) for value in values]
-    for each in source.tree.find_all((nodes.Filter, nodes.Call)):
+    found = [
+        value
+        for key, values in _lookups(facts)
+        if ("role",) in facts.messages.resolve(key)
+        for value in values
+    ]
+    calls: list[Any] = [*source.tree.find_all(nodes.Filter), *source.tree.find_all(nodes.Call)]
+    for each in calls:
         method = each.node if isinstance(each, nodes.Call) else None
         name = each.name if isinstance(each, nodes.Filter) else getattr(method, "attr", "")
         subject = each.node if isinstance(each, nodes.Filter) else getattr(method, "node", None)
@@ -139,8 +152,9 @@ def mapped_roles(source: Source) -> list[str]:
     return [value for value in dict.fromkeys(found) if isinstance(value, str)]
 
 
-def _lookups(facts: _Facts) -> Iterator[tuple[nodes.Expr, list[Any]]]:
-    for read in facts.source.tree.find_all((nodes.Getitem, nodes.Call)):
+def _lookups(facts: _Facts) -> Iterator[tuple[nodes.Node, list[Any]]]:
+    reads: list[Any] = [*facts.source.tree.find_all(nodes.Getitem), *facts.source.tree.find_all(nodes.Call)]
+    for read in reads:
         if isinstance(read, nodes.Getitem):
             holder, key = read.node, read.arg
         elif isinstance(read.node, nodes.Getattr) and read.node.attr == "get" and read.args:
@@ -152,17 +166,23 @@ def _lookups(facts: _Facts) -> Iterator[tuple[nodes.Expr, list[Any]]]:
             yield key, facts.values(holder)
 
 
-def _mappings(facts: _Facts, holder: nodes.Node) -> list[nodes.Expr]:
+def _mappings(facts: _Facts, holder: nodes.Node) -> list[nodes.Node]:
     if isinstance(holder, nodes.Name):
         return facts.assigned(holder.name)
     return [holder] if isinstance(holder, nodes.Expr) else []
 
 
-def _behind(facts: _Facts, condition: nodes.Expr) -> list[nodes.Expr]:
+def _behind(facts: _Facts, condition: nodes.Expr) -> list[nodes.Node]:
     """The condition, and what the names in it were set to, a few steps back."""
-    found, left = [condition], [condition]
+    found: list[nodes.Node] = [condition]
+    left = found
     for _ in range(3):
-        names = {name.name for each in left for name in (each, *each.find_all(nodes.Name)) if isinstance(name, nodes.Name)}
+        names = {
+            name.name
+            for each in left
+            for name in (each, *each.find_all(nodes.Name))
+            if isinstance(name, nodes.Name)
+        }
         names |= {
             f"{read.node.name}.{read.attr}"
             for each in left
@@ -174,7 +194,7 @@ def _behind(facts: _Facts, condition: nodes.Expr) -> list[nodes.Expr]:
     return found
 
 
-def _made(facts: _Facts, root: nodes.Expr) -> Iterator[Probe]:
+def _made(facts: _Facts, root: nodes.Node) -> Iterator[Probe]:
     for node in (root, *root.find_all(nodes.Expr)):
         if isinstance(node, nodes.Compare):
             yield from _compared(facts, node)
@@ -213,9 +233,13 @@ def _called(facts: _Facts, call: nodes.Call, method: nodes.Getattr) -> Iterator[
 
 def _counted(facts: _Facts, subject: nodes.Expr, number: int) -> Iterator[Probe]:
     """Values whose length, or whose number, is above a number."""
-    reads = [each for each in (subject, *subject.find_all(nodes.Expr))]
+    reads = [subject, *subject.find_all(nodes.Expr)]
     names = {each.name for each in reads if isinstance(each, nodes.Name)}
-    if "loop" in names or "messages" in names or any(isinstance(each, nodes.Getattr) and each.attr.startswith("index") for each in reads):
+    if (
+        "loop" in names
+        or "messages" in names
+        or any(isinstance(each, nodes.Getattr) and each.attr.startswith("index") for each in reads)
+    ):
         rounds = min(number // 2 + 2, 40)
         yield probe(f"{rounds} rounds", *dialogue(rounds, system=True), say("user", 77))
         yield probe(f"{rounds} rounds without system", *dialogue(rounds))
@@ -243,13 +267,17 @@ def _lengthened(path: Path, count: int) -> Iterator[Probe]:
             yield replace(base, name=f"{base.name}, {count} of {path[0]!r}", messages=messages)
 
 
-def _given(facts: _Facts, subject: nodes.Node, values: Iterable[Any], test: nodes.Test | None = None) -> Iterator[Probe]:
+def _given(
+    facts: _Facts, subject: nodes.Node, values: Iterable[Any], test: nodes.Test | None = None
+) -> Iterator[Probe]:
     """Conversations in which what an expression reads has each of some values."""
     for node in (subject, *subject.find_all(nodes.Expr)):
         if isinstance(node, nodes.Name) and node.name in facts.variables:
             for value in values:
                 yield _with_option(MATRIX[1], node.name, value)
-                yield _with_option(next(each for each in MATRIX if "then the tool" in each.name), node.name, value)
+                yield _with_option(
+                    next(each for each in MATRIX if "then the tool" in each.name), node.name, value
+                )
         if not isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem | nodes.Call | nodes.Filter):
             continue
         for path in sorted(facts.messages.resolve(node), key=str):
@@ -328,4 +356,3 @@ def _put(holder: Any, path: Path, value: Any) -> Any:
 def _short(value: Any, most: int = 24) -> str:
     text = repr(value)
     return text if len(text) <= most else f"{text[:most]}… ({len(text)})"
-

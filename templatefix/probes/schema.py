@@ -25,7 +25,22 @@ def of_others(key: str) -> bool:
     return bool(_OTHERS.search(key.lower()))
 
 
-_SAME = {"upper", "length", "count", "items", "list", "default", "trim", "d", "dictsort", "sort", "reverse", "string", "safe", "lower"}
+_SAME = {
+    "upper",
+    "length",
+    "count",
+    "items",
+    "list",
+    "default",
+    "trim",
+    "d",
+    "dictsort",
+    "sort",
+    "reverse",
+    "string",
+    "safe",
+    "lower",
+}
 
 
 @dataclass
@@ -183,7 +198,16 @@ class Reader:
         if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
             if node.node.attr == "get" and node.args and isinstance(node.args[0], nodes.Const):
                 return {(*path, str(node.args[0].value)) for path in self.resolve(node.node.node)}
-            same = node.node.attr in ("items", "strip", "values", "lower", "upper", "lstrip", "rstrip", "title")
+            same = node.node.attr in (
+                "items",
+                "strip",
+                "values",
+                "lower",
+                "upper",
+                "lstrip",
+                "rstrip",
+                "title",
+            )
             return self.resolve(node.node.node) if same else set()
         if isinstance(node, nodes.Filter):
             return self.resolve(node.node) if node.name in _SAME else set()
@@ -210,12 +234,14 @@ class Reader:
                     yield from ((path, each) for each in _constants(value))
 
 
-def _list_of(node: nodes.Node) -> nodes.Node:
+def _list_of(node: Any) -> Any:
     """What a slice, a filter or a sum takes its items from."""
     while True:
-        if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
-            node = node.node
-        elif isinstance(node, nodes.Filter) and node.node is not None and node.name not in ("first", "last", "length"):
+        if (isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice)) or (
+            isinstance(node, nodes.Filter)
+            and node.node is not None
+            and node.name not in ("first", "last", "length")
+        ):
             node = node.node
         elif isinstance(node, nodes.CondExpr):
             node = node.expr1

@@ -1,8 +1,8 @@
 """Text whose characters know where they come from.
 
-A [`Traced`] is a `str` made of segments. Each segment has one [`Origin`]: a literal of the template, a field of a message,
-a variable, or a value derived from others. Every method that keeps characters keeps their origins; what cannot be
-followed character by character is *derived*, never guessed.
+A [`Traced`] is a `str` made of segments. Each segment has one [`Origin`]: a literal of the template, a field of a
+message, a variable, or a value derived from others. Every method that keeps characters keeps their origins; what cannot
+be followed character by character is *derived*, never guessed.
 """
 
 from __future__ import annotations
@@ -126,7 +126,9 @@ class Traced(str):
         if isinstance(index, slice):
             start, stop, step = index.indices(len(self))
             if step != 1:
-                return type(self)(text, tuple(_cut(self.segments, at, at + 1)[0] for at in range(start, stop, step)))
+                return type(self)(
+                    text, tuple(_cut(self.segments, at, at + 1)[0] for at in range(start, stop, step))
+                )
         else:
             start = index.__index__() % len(self)
         return type(self)(text, _cut(self.segments, start, start + len(text)))

@@ -7,7 +7,7 @@ can name. Values are `Traced` texts, which behave as `str` does, so the template
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from secrets import token_hex
@@ -176,7 +176,9 @@ def _field(value: Any, path: Path) -> Any:
     if isinstance(value, Mapping):
         return {
             # Keys of the message itself are only looked up.
-            _field(key, (*path, key, KEY)) if isinstance(key, str) and len(path) > 1 else key: _field(item, (*path, key))
+            _field(key, (*path, key, KEY)) if isinstance(key, str) and len(path) > 1 else key: _field(
+                item, (*path, key)
+            )
             for key, item in value.items()
         }
     if isinstance(value, list | tuple):
@@ -272,7 +274,9 @@ class _Recorder:
 
 
 _SECRET = token_hex(16)
-_LITERAL, _NAME, _CONCAT, _OUTPUT, _OPERAND = (f"{word} {_SECRET}" for word in ("lit", "name", "cat", "out", "atom"))
+_LITERAL, _NAME, _CONCAT, _OUTPUT, _OPERAND = (
+    f"{word} {_SECRET}" for word in ("lit", "name", "cat", "out", "atom")
+)
 _ENTER, _SAVE, _BACK, _TEST = (f"{word} {_SECRET}" for word in ("enter", "save", "back", "test"))
 
 
@@ -315,7 +319,7 @@ class _Environment(Environment):
         }
 
     @staticmethod
-    def concat(items: Any) -> Traced:  # type: ignore[override]
+    def concat(items: Any) -> Traced:
         """Join what macros, set blocks and calls have printed."""
         return joined("", list(items))
 
@@ -467,7 +471,19 @@ def _indent(s: str, width: int | str = 4, first: bool = False, blank: bool = Fal
 
 
 _READING = frozenset(
-    ("startswith", "endswith", "split", "rsplit", "strip", "lstrip", "rstrip", "find", "rfind", "index", "count")
+    (
+        "startswith",
+        "endswith",
+        "split",
+        "rsplit",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "find",
+        "rfind",
+        "index",
+        "count",
+    )
 )
 """Methods whose arguments are in no result."""
 
@@ -573,11 +589,15 @@ class _Rewriter(NodeTransformer):
         if id(node) in operands:
             return through(_OPERAND, self.visit(node))
         if isinstance(node, nodes.Add):
-            return nodes.Add(self._chain(node.left, operands), self._chain(node.right, operands), lineno=node.lineno)
+            return nodes.Add(
+                self._chain(node.left, operands), self._chain(node.right, operands), lineno=node.lineno
+            )
         assert isinstance(node, nodes.Concat)
-        return through(_CONCAT, nodes.List([self._chain(each, operands) for each in node.nodes], lineno=node.lineno))
+        return through(
+            _CONCAT, nodes.List([self._chain(each, operands) for each in node.nodes], lineno=node.lineno)
+        )
 
-    def _condition(self, node: nodes.Expr) -> nodes.Expr:
+    def _condition(self, node: Any) -> Any:
         """Rewrite a test so that the truth of each condition in it is noted."""
         if isinstance(node, nodes.And | nodes.Or):
             node.left, node.right = self._condition(node.left), self._condition(node.right)
@@ -586,7 +606,7 @@ class _Rewriter(NodeTransformer):
             node.node = self._condition(node.node)
             return node
         if not has_span(node):
-            return self.visit(node)  # type: ignore[no-any-return]
+            return self.visit(node)
         start, end = span_of(node).start, span_of(node).end
         return through(_TEST, self.visit(node), nodes.Const(start), nodes.Const(end))
 
@@ -598,7 +618,9 @@ def _indexed_lists(loop: nodes.For) -> list[str]:
     reads = [
         read
         for statement in loop.body
-        for read in ([statement] if isinstance(statement, nodes.Getitem) else [*statement.find_all(nodes.Getitem)])
+        for read in (
+            [statement] if isinstance(statement, nodes.Getitem) else [*statement.find_all(nodes.Getitem)]
+        )
     ]
     found = {
         read.node.name

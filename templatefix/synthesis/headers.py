@@ -95,7 +95,9 @@ def learn(tracer: TracedTemplate, probes: Sequence[Probe]) -> Learned:
     return Learned(kept, traces, own, opened, alone)
 
 
-def _run(tracer: TracedTemplate, probe: Probe, count: int, prompt: bool = False, **options: object) -> TracedRender | None:
+def _run(
+    tracer: TracedTemplate, probe: Probe, count: int, prompt: bool = False, **options: object
+) -> TracedRender | None:
     arguments = {**probe.arguments, **options, "add_generation_prompt": prompt}
     try:
         return tracer.render(probe.messages[:count], **arguments)
