@@ -76,6 +76,9 @@ def verdict(value: Verdict) -> dict[str, Any]:
             "marked_not_reached": list(value.coverage.marked),
             "unmarked_not_reached": list(value.coverage.unmarked),
             "foreign_not_reached": list(value.coverage.foreign),
+            "places_decided": value.coverage.sites,
+            "places_undecided": list(value.coverage.open),
+            "one_way_tests": [{"line": line, "test": text} for line, text in value.coverage.one_way],
         },
         "checks": [check(each) for each in value.checks],
     }

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from jinja2 import nodes
+
 from templatefix.analysis import TemplateAnalysis
 from templatefix.coverage import Observer, aliases, reaching
 from templatefix.errors import LimitError, RenderError
@@ -20,7 +22,7 @@ from templatefix.judge.varied import misplaced
 from templatefix.model import DEFAULT_POLICY, Check, Claim, Coverage, Policy, Rendered, Span, Verdict
 from templatefix.probes import PLACEHOLDERS, Probe, Variation, quoting, variations
 from templatefix.render import Renderer
-from templatefix.syntax import parse, same_without_markers
+from templatefix.syntax import Source, conditions, parse, same_without_markers
 
 
 def judge(
@@ -97,6 +99,7 @@ def judge(
         sites=expectations.sites.decided,
         open=tuple(dict.fromkeys(unmarked.position(at)[0] for at in expectations.sites.undecided())),
     )
+    checks += _changing(marked)
     checks += _untested(coverage, "" if original is None else " of the patched template")
     found, warned = exposed(tokenizer, source) if tokenizer is not None else ([], ())
     checks += found
@@ -262,6 +265,18 @@ def _two_turns(cases: Sequence[Expectation], before: Renderer) -> Iterator[Check
     why = f": it raises {reason.what}" if isinstance(reason, RenderError) else ""
     detail = f"no probe conversation of two assistant turns renders{why}"
     yield Check(Claim.EXACT_SPAN, "all", "undecided", detail=detail, fault="no-two-turns")
+
+
+def _changing(source: Source) -> Iterator[Check]:
+    """Leave open what a test decides by chance or by the date: another day, the template takes another way."""
+    for span, condition in conditions(source.tree).items():
+        calls = [each for each in (condition, *condition.find_all(nodes.Call)) if isinstance(each, nodes.Call)]
+        called = {call.node.name for call in calls if isinstance(call.node, nodes.Name)}
+        chance = any(each.name == "random" for each in condition.find_all(nodes.Filter))
+        if chance or called & {"strftime_now", "lipsum"}:
+            line = source.position(span.start)[0]
+            detail = f"the test in line {line} depends on chance or on the date"
+            yield Check(Claim.EXACT_SPAN, "none", "undecided", detail=detail, line=line, fault="changing-test")
 
 
 def _untested(coverage: Coverage, whose: str) -> Iterator[Check]:

@@ -26,8 +26,9 @@ from jinja2.utils import Namespace, missing
 from templatefix.render import limits
 from templatefix.syntax.nodes import Generation
 
-# Noncharacters: no chat holds them, and no template can mean them. The marker's line stands from OPEN to LINE.
-OPEN, LINE, CLOSE = "\ufdd0", "\ufdd2", "\ufdd1"
+# Noncharacters and a secret, so that nobody can type a mark. The marker's line is between OPEN and LINE.
+_NONCE = token_hex(8)
+OPEN, LINE, CLOSE = (f"{character}{_NONCE}" for character in ("\ufdd0", "\ufdd2", "\ufdd1"))
 
 
 class UndefinedError(jinja2.UndefinedError):
@@ -118,7 +119,7 @@ class Environment(ImmutableSandboxedEnvironment):
     """The sandbox with transformers' filters and globals.
 
     Attributes:
-        deadline (`float`): `time.monotonic()` value after which loops stop.
+        deadline (`float`): `time.process_time()` value after which loops stop.
     """
 
     intercepted_binops = frozenset(["*", "**", "%"])

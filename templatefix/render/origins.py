@@ -97,6 +97,7 @@ class Traced(str):
     segments: tuple[Segment, ...]
 
     def __new__(cls, text: str = "", segments: tuple[Segment, ...] | None = None) -> Traced:
+        """Make a text of segments."""
         made = str.__new__(cls, text)
         if segments is None:
             segments = ((DERIVED, 0, len(text)),) if text else ()

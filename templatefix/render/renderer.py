@@ -112,7 +112,7 @@ class Renderer:
             **self.variables,
             **options,
         }
-        self.environment.deadline = time.monotonic() + limits.MAX_SECONDS
+        self.environment.deadline = time.process_time() + limits.MAX_SECONDS
         size = 0
         try:
             for piece in self.template.generate(values):
@@ -124,6 +124,8 @@ class Renderer:
             raise
         except RecursionError as error:
             raise LimitError("rendering recurses too deeply") from error
+        except MemoryError as error:
+            raise LimitError("rendering needs more memory than there is") from error
         except OverflowError as error:  # the sandbox's own limit of `range`, or of numbers
             raise LimitError(f"rendering goes over a limit: {error}", line=_raised_at(error)) from error
         except Exception as error:
@@ -214,13 +216,14 @@ def normal(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _MARK = re.compile(f"{OPEN}(\\d+){LINE}|{OPEN}|{LINE}|{CLOSE}")
+_TAKEN_APART = "the template takes generation blocks apart, so where they begin and end is not known"
 
 
 def split_marks(marked: str) -> Rendered:
     """Take the marks of generation blocks out of a text, and return the spans between them.
 
     Raises:
-        RenderError: The template printed a mark without its partner.
+        LimitError: The template printed a mark without its partner, so that its spans are not known.
     """
     text: list[str] = []
     found: list[tuple[Span, int]] = []
@@ -236,9 +239,9 @@ def split_marks(marked: str) -> Rendered:
             start, line = open_at.pop()
             found.append((Span(start, length), line))
         else:
-            raise RenderError("the template takes generation blocks apart")
+            raise LimitError(_TAKEN_APART)
     if open_at:
-        raise RenderError("the template takes generation blocks apart")
+        raise LimitError(_TAKEN_APART)
     found.sort()
     text.append(marked[cursor:])
     return Rendered("".join(text), tuple(span for span, _ in found), tuple(line for _, line in found))

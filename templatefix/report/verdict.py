@@ -14,6 +14,8 @@ _PLAIN = (
     "tool-calls-dropped",
     "reasoning-dropped",
     "prints-the-date",
+    "one-way-test",
+    "format-unsupported",
 )  # of the template, whatever its markers
 
 
@@ -37,6 +39,11 @@ def write_verdict(template: Template, verdict: Verdict) -> str:
     lines.append(
         f"  coverage: {reached} of {verdict.coverage.outputs} outputs of assistant turns were printed"
     )
+    where = ", ".join(map(str, verdict.coverage.open))
+    lines.append(
+        f"  places: {verdict.coverage.sites} in the template are known to be inside or outside"
+        + (f"; not known in line {where}" if where else "")
+    )
     lines += [f"  note: {visible(note.text)}" for note in verdict.notes]
     return "\n".join(lines) + "\n"
 
@@ -56,10 +63,13 @@ def _claim(claim: Claim, verdict: Verdict) -> tuple[str, str] | None:
     if claim is Claim.SAME_TEXT and verdict.proven:
         return "proven", f"for every conversation, and tested on {len(worst)} probes"
     counts = Counter(worst.values())
-    others = ", ".join(f"{number} {outcome}" for outcome, number in counts.items() if outcome != "holds")
+    outcome = verdict.of(claim)
+    others = ", ".join(
+        f"{number} {each}" for each, number in counts.items() if each not in ("holds", outcome)
+    )
     tail = f" ({others})" if others else ""
     tail += "" if claim.of_mask else "; about the template, not the mask"
-    return verdict.of(claim), f"on {counts['holds']} of {len(worst)} probes{tail}"
+    return outcome, f"on {counts[outcome]} of {len(worst)} probes{tail}"
 
 
 def _quoted(text: str) -> str:
