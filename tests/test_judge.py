@@ -164,8 +164,8 @@ def test_what_no_assistant_can_reach_is_no_hole(test: str) -> None:
     ("item", "outcome"),
     [
         ("messages[at]", "holds"),
-        ("messages[at - 1]", "undecided"),
-        ("messages[at] if at else {}", "undecided"),
+        ("messages[at - 1]", "holds"),
+        ("messages[at] if at else {}", "holds"),
     ],
 )
 def test_the_item_that_an_index_counts_is_the_message(item: str, outcome: str) -> None:

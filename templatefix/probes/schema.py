@@ -109,6 +109,8 @@ def read_schema(source: Source) -> Schema:
         schema.paths |= {(*path, _step(loop)) for path in reader.resolve(loop.iter) if path}
     for compare in source.tree.find_all(nodes.Compare):
         for path, value in reader.compared(compare):
+            if not path:
+                continue
             schema.choices.setdefault(path, {})[value] = None
     return schema
 
