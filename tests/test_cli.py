@@ -367,7 +367,9 @@ def test_wrong_usage(run: Run, arguments: list[str]) -> None:
 
 
 def test_undecided_has_its_own_exit_code(run: Run, tmp_path: Path) -> None:
-    rare = fixture("branches").replace("{%- endfor %}", "{%- if message.x | length > 99999 %}{{ 1 }}{%- endif %}{%- endfor %}", 1)
+    rare = fixture("branches").replace(
+        "{%- endfor %}", "{%- if message.x | length > 99999 %}{{ 1 }}{%- endif %}{%- endfor %}", 1
+    )
     code, out, _ = run("verify", _file(tmp_path, rare.encode()))
     assert code == 4
     assert ": undecided" in out

@@ -6,9 +6,12 @@ import re
 
 from templatefix.analysis import Trace
 from templatefix.diagnosis.case import Case
-from templatefix.expected.texts import bracketed, common_prefix, whole
+from templatefix.expected.texts import common_prefix
 from templatefix.probes import Probe
 
+# Text that a tokenizer is likely to hold as one added token: <...>, [...], <|...|>, <｜...｜>.
+_BRACKETED = re.compile(r"<[^<>\s]{1,60}>|\[[^\[\]\s]{1,60}\]")
+_PARTIAL = re.compile(r"(?:<[^<>\s]{0,60}|\[[^\[\]\s]{0,60})\Z")
 _WORD = re.compile(r"\s*(<[^<>\s]+>|\[[^\[\]\s]+\]|\w+|\S+)")
 
 
@@ -29,7 +32,7 @@ def asked(case: Case, *, opens: bool) -> tuple[str, int] | None:
             end = _end(trace, probe) if trace else 0
             if trace is None or not end:
                 continue
-            end += whole(trace.text[end:], common_prefix(trace.text[end:], middle), middle)
+            end += _whole(trace.text[end:], common_prefix(trace.text[end:], middle), middle)
             text = trace.text[end:]
             first = _WORD.match(text)
             if first and first[1] not in before and _says(case, text):
@@ -57,6 +60,31 @@ def _around_first(case: Case, probe: Probe) -> tuple[str, str]:
 
 def _says(case: Case, text: str) -> bool:
     """Whether a text has words beside special tokens."""
-    for token in (*bracketed(text), *map(str, case.variables.values())):
+    for token in (*_bracketed(text), *map(str, case.variables.values())):
         text = text.replace(token, "")
     return any(char.isalpha() for char in text)
+
+
+def _whole(text: str, cut: int, *others: str) -> int:
+    """Move `cut` back so that it falls neither inside a bracketed token nor inside a word.
+
+    Args:
+        text (`str`): A text.
+        cut (`int`): Up to here `text` agrees with `others`.
+        others (`str`): Other texts that agree with `text` up to `cut`; a token of theirs counts too.
+    """
+    for each in (text, *others):
+        opening = _PARTIAL.search(each, max(0, cut - 62), cut)
+        if opening and (found := _BRACKETED.match(each, opening.start())) and found.end() > cut:
+            return _whole(text, opening.start(), *others)
+    inside = [each[cut - 1 : cut + 1] for each in (text, *others)]
+    if cut > 0 and any(len(pair) == 2 and pair.isalnum() for pair in inside):
+        while cut and text[cut - 1].isalnum():
+            cut -= 1
+        return _whole(text, cut, *others)
+    return cut
+
+
+def _bracketed(text: str) -> list[str]:
+    """Return the bracketed tokens in a text."""
+    return _BRACKETED.findall(text)

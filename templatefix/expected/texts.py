@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from templatefix.analysis import Interval, Trace
-
-# Text that a tokenizer is likely to hold as one added token: <...>, [...], <|...|>, <｜...｜>.
-_BRACKETED = re.compile(r"<[^<>\s]{1,60}>|\[[^\[\]\s]{1,60}\]")
-_PARTIAL = re.compile(r"(?:<[^<>\s]{0,60}|\[[^\[\]\s]{0,60})\Z")
 
 
 def common_prefix(one: str, other: str) -> int:
@@ -46,28 +41,3 @@ def visible(trace: Trace, intervals: Sequence[Interval], start: int) -> Iterator
         for at in range(high - 1, max(low, start) - 1, -1):
             if not trace.text[at].isspace():
                 yield at
-
-
-def whole(text: str, cut: int, *others: str) -> int:
-    """Move `cut` back so that it falls neither inside a bracketed token nor inside a word.
-
-    Args:
-        text (`str`): A text.
-        cut (`int`): Up to here `text` agrees with `others`.
-        others (`str`): Other texts that agree with `text` up to `cut`; a token of theirs counts too.
-    """
-    for each in (text, *others):
-        opening = _PARTIAL.search(each, max(0, cut - 62), cut)
-        if opening and (found := _BRACKETED.match(each, opening.start())) and found.end() > cut:
-            return whole(text, opening.start(), *others)
-    inside = [each[cut - 1 : cut + 1] for each in (text, *others)]
-    if cut > 0 and any(len(pair) == 2 and pair.isalnum() for pair in inside):
-        while cut and text[cut - 1].isalnum():
-            cut -= 1
-        return whole(text, cut, *others)
-    return cut
-
-
-def bracketed(text: str) -> list[str]:
-    """Return the bracketed tokens in a text."""
-    return _BRACKETED.findall(text)

@@ -270,13 +270,17 @@ def _two_turns(cases: Sequence[Expectation], before: Renderer) -> Iterator[Check
 def _changing(source: Source) -> Iterator[Check]:
     """Leave open what a test decides by chance or by the date: another day, the template takes another way."""
     for span, condition in conditions(source.tree).items():
-        calls = [each for each in (condition, *condition.find_all(nodes.Call)) if isinstance(each, nodes.Call)]
+        calls = [
+            each for each in (condition, *condition.find_all(nodes.Call)) if isinstance(each, nodes.Call)
+        ]
         called = {call.node.name for call in calls if isinstance(call.node, nodes.Name)}
         chance = any(each.name == "random" for each in condition.find_all(nodes.Filter))
         if chance or called & {"strftime_now", "lipsum"}:
             line = source.position(span.start)[0]
             detail = f"the test in line {line} depends on chance or on the date"
-            yield Check(Claim.EXACT_SPAN, "none", "undecided", detail=detail, line=line, fault="changing-test")
+            yield Check(
+                Claim.EXACT_SPAN, "none", "undecided", detail=detail, line=line, fault="changing-test"
+            )
 
 
 def _untested(coverage: Coverage, whose: str) -> Iterator[Check]:

@@ -10,7 +10,7 @@ from jinja2 import nodes
 
 from templatefix.model import Edit, Span
 from templatefix.render import leaves
-from templatefix.render.traced import buffers
+from templatefix.render.rewriting import buffers
 from templatefix.syntax import Source, span_of, walk
 from templatefix.syntax.scope import jumps, leaks
 from templatefix.synthesis.guard import role_test

@@ -9,7 +9,7 @@ from jinja2 import nodes
 
 from templatefix.model import Edit, Span
 from templatefix.render import leaves
-from templatefix.render.traced import buffers
+from templatefix.render.rewriting import buffers
 from templatefix.syntax import Source, branches, span_of, walk
 from templatefix.syntax.scope import hazard
 from templatefix.synthesis.bounds import end_of, start_of
