@@ -56,7 +56,21 @@ _READING = frozenset(
 """Methods whose arguments are in no result."""
 
 
-class Rewriter(NodeTransformer):
+def rewrite(source: Source, variables: frozenset[str]) -> tuple[nodes.Template, list[int]]:
+    """Rewrite the tree of a source in place, so that it can be rendered with origins.
+
+    Args:
+        source (`Source`): The template; its tree is of no other use afterwards.
+        variables (`frozenset[str]`): Names of special tokens.
+
+    Returns:
+        `tuple[jinja2.nodes.Template, list[int]]`: The tree, and the number of operands of each of `leaves(source)`.
+    """
+    rewriter = _Rewriter(source, variables)
+    return rewriter.visit(source.tree), rewriter.operands
+
+
+class _Rewriter(NodeTransformer):
     """Makes literals, outputs, tests and loops of one tree pass through the filters of `_Environment`."""
 
     def __init__(self, source: Source, variables: frozenset[str]) -> None:

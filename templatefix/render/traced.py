@@ -46,7 +46,7 @@ from templatefix.render.rewriting import (
     OUTPUT,
     SAVE,
     TEST,
-    Rewriter,
+    rewrite,
 )
 from templatefix.syntax import Source, parse
 from templatefix.syntax.nodes import Generation
@@ -115,9 +115,7 @@ class TracedTemplate:
     def __init__(self, source: Source, variables: Mapping[str, Any]) -> None:
         fresh = parse(source.text)  # rewriting changes the tree
         self.environment = _Environment()
-        rewriter = Rewriter(fresh, frozenset(variables))
-        tree = rewriter.visit(fresh.tree)
-        self.operands = rewriter.operands
+        tree, self.operands = rewrite(fresh, frozenset(variables))
         special = {name: _variable(value, name) for name, value in variables.items()}
         self.renderer = Renderer(tree, special, self.environment)
         self._known: dict[tuple[int, int], tuple[Any, Any]] = {}
