@@ -37,7 +37,7 @@ from templatefix.render.origins import (
     segments_of,
 )
 from templatefix.render.renderer import Renderer, normal
-from templatefix.syntax import Source, is_generation, parse, span_of, walk
+from templatefix.syntax import Source, is_generation, parse_unshared, span_of, walk
 from templatefix.syntax.chain import atoms
 from templatefix.syntax.nodes import Generation
 from templatefix.syntax.parser import has_span
@@ -121,7 +121,7 @@ class TracedTemplate:
     """
 
     def __init__(self, source: Source, variables: Mapping[str, Any]) -> None:
-        fresh = parse(source.text)  # rewriting changes the tree
+        fresh = parse_unshared(source.text)  # rewriting changes the tree
         self.environment = _Environment()
         rewriter = _Rewriter(fresh, frozenset(variables))
         tree = rewriter.visit(fresh.tree)
