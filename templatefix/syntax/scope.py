@@ -231,7 +231,9 @@ def _reads(tree: nodes.Template) -> Iterator[tuple[nodes.Name, frozenset[str]]]:
             yield node, known
         known |= _defined(node)
         seen = set()
-        arms = [node.body, node.else_] if isinstance(node, nodes.If) else branches(node)  # an `elif` has its own
+        arms = (
+            [node.body, node.else_] if isinstance(node, nodes.If) else branches(node)
+        )  # an `elif` has its own
         for body in arms:
             before = known
             for each in body:
