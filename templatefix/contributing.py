@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from templatefix import synthesis
+from templatefix.analysis import TemplateAnalysis
 from templatefix.edits import Newlines
 from templatefix.errors import RegistryError, UsageError
 from templatefix.fixing import fix
 from templatefix.model import Candidate, Outcome, Template
 from templatefix.registry import Patch, anchored, candidates, digest, parse, write
-from templatefix.syntax import Source, is_marked
+from templatefix.syntax import is_marked
 from templatefix.syntax import parse as parse_template
 
 
@@ -89,8 +90,8 @@ def _worked_out(template: Template) -> tuple[str, str]:
 def _held(template: Template, patch: Patch) -> Outcome:
     """Judge the patch on one template, without any other way to one."""
 
-    def alone(source: Source, *_: object) -> Iterator[Candidate]:
-        yield from candidates(source.text, [patch])
+    def alone(analysis: TemplateAnalysis, *_: object) -> Iterator[Candidate]:
+        yield from candidates(analysis.source.text, [patch])
 
     outcome = fix(template, alone)
     if outcome.status != "patched":

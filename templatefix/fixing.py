@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 from typing import Any
@@ -48,26 +48,23 @@ _TYPED = Note(
     "taken for one, and what follows is trained",
 )
 
-Propose = Callable[[Source, Mapping[str, Any] | None, Sequence[Probe]], Iterator[Candidate | Attempt]]
-"""From a template without markers, its special tokens and its probes to patches, the best first."""
+Propose = Callable[[TemplateAnalysis, Sequence[Probe]], Iterator[Candidate | Attempt]]
+"""From a template without markers and its probes to patches, the best first."""
 
 
 def proposals(
-    source: Source,
-    variables: Mapping[str, Any] | None,
-    probes: Sequence[Probe],
-    allow: Collection[str] = (),
+    analysis: TemplateAnalysis, probes: Sequence[Probe], allow: Collection[str] = ()
 ) -> Iterator[Candidate | Attempt]:
     """Propose what the registry has for a template, then what synthesis finds, then what a user allows."""
-    yield from registry.candidates(source.text)
-    yield from synthesis.candidates(source, variables, probes)
+    yield from registry.candidates(analysis.source.text)
+    yield from synthesis.candidates(analysis, probes)
     if Allowance.CAPTURE_ALL in allow:
-        yield synthesis.whole(source, variables, probes)
+        yield synthesis.whole(analysis, probes)
 
 
-def training(source: Source, *_: object) -> Iterator[Candidate | Attempt]:
+def training(analysis: TemplateAnalysis, *_: object) -> Iterator[Candidate | Attempt]:
     """Propose the patches that also change the text, as they declare."""
-    yield from registry.candidates(source.text, variant="training")
+    yield from registry.candidates(analysis.source.text, variant="training")
     yield Attempt("no training variant is known for this template")
 
 
@@ -108,7 +105,7 @@ def _patched(
     attempts: list[Attempt] = []
     expectations = _expected(source, variables)
     probes = expectations.probes
-    for candidate in propose(source, variables, probes):
+    for candidate in propose(expectations.analysis, probes):
         if isinstance(candidate, Attempt):
             attempts.append(candidate)
             continue

@@ -7,6 +7,7 @@ import re
 import pytest
 
 import templatefix
+from templatefix.analysis import TemplateAnalysis
 from templatefix.errors import UsageError
 from templatefix.fixing import fix
 from templatefix.model import Attempt, Claim, Outcome, Refusal, RefusalKind, Template
@@ -269,7 +270,7 @@ def test_the_whole_output_is_the_last_resort() -> None:
     ],
 )
 def test_the_whole_output_is_not_captured_without_header_and_end(source: str, why: str) -> None:
-    found = whole(parse(source), None, MATRIX)
+    found = whole(TemplateAnalysis(parse(source)), MATRIX)
     assert isinstance(found, Attempt)
     assert found.reason == f"the whole output cannot be captured: {why}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from templatefix.analysis import TemplateAnalysis
 from templatefix.fixing import fix
 from templatefix.judge.tracker import tracked
 from templatefix.model import Candidate, Template
@@ -123,7 +124,7 @@ def test_no_marker_encloses_a_hazard(name: str) -> None:
 @pytest.mark.parametrize("name", [*PATCHED, "parts_only"])
 def test_candidates_are_the_same_program(name: str) -> None:
     source = parse(fixture(name))
-    found = [each for each in candidates(source) if isinstance(each, Candidate)]
+    found = [each for each in candidates(TemplateAnalysis(source)) if isinstance(each, Candidate)]
     assert found
     proven = [each for each in found if each.method not in ("partition", "capture")]
     assert proven

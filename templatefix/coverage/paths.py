@@ -8,6 +8,7 @@ from itertools import pairwise
 from jinja2 import nodes
 
 from templatefix.syntax import branches
+from templatefix.syntax.nodes import remembered
 from templatefix.syntax.scope import message_of, stored
 
 
@@ -18,6 +19,7 @@ def loop_targets(above: Sequence[nodes.Node]) -> set[str]:
     return own.union(*map(_counted, loops))
 
 
+@remembered
 def _counted(loop: nodes.For) -> set[str]:
     """Names that a loop over indices gives its items, as in `{% set message = messages[i] %}`."""
     item = message_of(loop)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +11,7 @@ from jinja2 import nodes
 
 from templatefix.coverage.paths import loop_targets, run_before, tests_around
 from templatefix.syntax import span_of, walk
+from templatefix.syntax.nodes import remembered
 
 Known = Mapping[str, frozenset[Any]]
 NOTHING: Known = MappingProxyType({})
@@ -29,22 +29,26 @@ def possible(node: nodes.Node, above: Sequence[nodes.Node], role: str = "assista
         above (`Sequence[jinja2.nodes.Node]`): Its ancestors, outermost first.
         role (`str`): The role.
     """
-    if any(wanted and _reads_flag(test) for test, wanted in tests_around(node, above)):
+    known: dict[str, bool] = node.__dict__.setdefault(f"{__name__}.possible", {})
+    if role not in known:
+        known[role] = _possible(node, above, role)
+    return known[role]
+
+
+def _possible(node: nodes.Node, above: Sequence[nodes.Node], role: str) -> bool:
+    tests = [*tests_around(node, above)]
+    if any(wanted and _reads_flag(test) for test, wanted in tests):
         return False  # a generation prompt: no turn of a conversation
     targets = loop_targets(above)
     known = _known(node, above, role, targets)
     before = [*run_before(node, above)]
     if any(_jumps(each, role, targets, known) for each in before):
         return False
-    if any(
-        held is not wanted
-        for test, wanted in tests_around(node, above)
-        for held in _demanded(before, test, role, targets)
+    if before and any(
+        held is not wanted for test, wanted in tests for held in _demanded(before, test, role, targets)
     ):
         return False
-    return all(
-        truth(test, role, targets, known) in (wanted, None) for test, wanted in tests_around(node, above)
-    )
+    return all(truth(test, role, targets, known) in (wanted, None) for test, wanted in tests)
 
 
 def _reads_flag(test: nodes.Node) -> bool:
@@ -62,24 +66,45 @@ def _known(node: nodes.Node, above: Sequence[nodes.Node], role: str, targets: se
         if at < span_of(node).start
     }
     for loop in [each for each in above if isinstance(each, nodes.For)][:1]:
-        for each, over in walk(loop):
-            if not isinstance(each, nodes.Assign) or not isinstance(each.target, nodes.Name):
-                continue
-            if span_of(each).start > span_of(node).start:
+        for at, name, value, sure in _settings(loop, role, targets):
+            if at > span_of(node).start:
                 break
-            held = {truth(test, role, targets) in (wanted, None) for test, wanted in tests_around(each, over)}
-            sure = all(truth(test, role, targets) is wanted for test, wanted in tests_around(each, over))
-            if False in held:
-                continue  # never runs for this role
-            value = _role_named(each.node, role, targets)
-            nested = any(isinstance(outer, nodes.For) for outer in over[1:])
-            before = frozenset() if sure else found.get(each.target.name)
-            plain = value is not None and before is not None and not nested
-            found[each.target.name] = before | {value} if plain and before is not None and value else None
+            before = frozenset() if sure else found.get(name)
+            found[name] = before | {value} if before is not None and value else None
     return {name: values for name, values in found.items() if values}
 
 
-@lru_cache(maxsize=8)
+def _settings(loop: nodes.For, role: str, targets: set[str]) -> list[tuple[int, str, str | None, bool]]:
+    """Assignments in a loop that may run for a role: offset, name, the text it is set to, and whether it surely runs.
+
+    The text is `None` where it is not known.
+    """
+    known: dict[Any, list[tuple[int, str, str | None, bool]]]
+    known = loop.__dict__.setdefault(f"{__name__}.settings", {})
+    key = role, frozenset(targets)
+    if key not in known:
+        found = known[key] = []
+        for each, over, name in _assignments(loop):
+            answers = [(truth(test, role, targets), wanted) for test, wanted in tests_around(each, over)]
+            if any(held is not None and held is not wanted for held, wanted in answers):
+                continue  # never runs for this role
+            sure = all(held is wanted for held, wanted in answers)
+            nested = any(isinstance(outer, nodes.For) for outer in over[1:])
+            value = None if nested else _role_named(each.node, role, targets)
+            found.append((span_of(each).start, name, value, sure))
+    return known[key]
+
+
+@remembered
+def _assignments(loop: nodes.For) -> list[tuple[nodes.Assign, tuple[nodes.Node, ...], str]]:
+    return [
+        (each, over, each.target.name)
+        for each, over in walk(loop)
+        if isinstance(each, nodes.Assign) and isinstance(each.target, nodes.Name)
+    ]
+
+
+@remembered
 def _constants(tree: nodes.Node) -> dict[str, tuple[int, str]]:
     """Names that a template sets once and outright to a text, and where."""
     stores = Counter(name.name for name in tree.find_all(nodes.Name) if name.ctx in ("store", "param"))

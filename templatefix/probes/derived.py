@@ -7,13 +7,13 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import meta, nodes
+from jinja2 import nodes
 
 from templatefix.model import Message
 from templatefix.probes.matrix import MATRIX
 from templatefix.probes.messages import PLACEHOLDERS, Probe, Turn, dialogue, probe, say
 from templatefix.probes.schema import ITEM, Path, Schema, give, of_others, read_schema
-from templatefix.syntax import Source, parse
+from templatefix.syntax import Source, undeclared
 
 _GIVEN = {"messages", "tools", "documents", "add_generation_prompt", "enable_thinking", *PLACEHOLDERS}
 _KEPT = {"continue_final_message"}  # transformers takes it for itself: no template is ever told
@@ -55,9 +55,7 @@ def probes_for(source: Source) -> tuple[Probe, ...]:
 @lru_cache(maxsize=32)
 def asked_variables(source: Source) -> tuple[str, ...]:
     """Return the variables that a template reads and nobody sets, but for those every probe has."""
-    # Jinja compiles to find them, and its optimiser changes the tree it compiles.
-    undeclared = meta.find_undeclared_variables(parse(source.text).tree)
-    return tuple(sorted(undeclared - _GIVEN - _KEPT - _GLOBALS))
+    return tuple(sorted(undeclared(source.tree) - _GIVEN - _KEPT - _GLOBALS))
 
 
 def _with_variables(source: Source, bases: list[Probe]) -> Iterator[Probe]:

@@ -48,7 +48,7 @@ from templatefix.render.rewriting import (
     TEST,
     rewrite,
 )
-from templatefix.syntax import Source, parse
+from templatefix.syntax import Source, parse_unshared
 from templatefix.syntax.nodes import Generation
 
 
@@ -113,7 +113,7 @@ class TracedTemplate:
     """
 
     def __init__(self, source: Source, variables: Mapping[str, Any]) -> None:
-        fresh = parse(source.text)  # rewriting changes the tree
+        fresh = parse_unshared(source.text)  # rewriting changes the tree
         self.environment = _Environment()
         tree, self.operands = rewrite(fresh, frozenset(variables))
         special = {name: _variable(value, name) for name, value in variables.items()}

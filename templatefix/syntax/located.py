@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.ext import loopcontrols
@@ -61,10 +61,17 @@ class Source:
         line = bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
+    @cached_property
+    def _lexeme_starts(self) -> list[int]:
+        return [lexeme.span.start for lexeme in self.lexemes]
+
+    def index_at(self, offset: int) -> int:
+        """Return the place in `lexemes` of the token that covers `offset`, or of the last one before it."""
+        return max(bisect_right(self._lexeme_starts, offset) - 1, 0)
+
     def lexeme_at(self, offset: int) -> Lexeme:
         """Return the token that covers `offset`, or the last one before it."""
-        index = bisect_right([lexeme.span.start for lexeme in self.lexemes], offset) - 1
-        return self.lexemes[max(index, 0)]
+        return self.lexemes[self.index_at(offset)]
 
 
 def lex(text: str) -> tuple[Lexeme, ...]:
@@ -84,7 +91,7 @@ def lex(text: str) -> tuple[Lexeme, ...]:
 
 
 def parse(text: str, *, where: str = "") -> Source:
-    """Parse a chat template.
+    """Parse a chat template. Equal texts share one tree, which nobody may change.
 
     Args:
         text (`str`): Jinja source with any line ends.
@@ -93,6 +100,14 @@ def parse(text: str, *, where: str = "") -> Source:
     Raises:
         SyntaxProblem: The template does not parse; carries the line and the parser's words.
     """
+    try:
+        return _remembered(Newlines.of(text).normal)
+    except SyntaxProblem as error:
+        raise SyntaxProblem(error.message, error.line, where=where) from error.__cause__
+
+
+def parse_unshared(text: str) -> Source:
+    """Parse a chat template to a tree that the caller may change; see [`parse`]."""
     environment = _Environment()
     lexer = environment.located
     normal = Newlines.of(text).normal
@@ -100,10 +115,13 @@ def parse(text: str, *, where: str = "") -> Source:
         parser = LocatedParser(environment, normal, lambda: lexer.lexemes)
         tree = parser.parse()
     except TemplateSyntaxError as error:
-        raise SyntaxProblem(error.message or "syntax error", int(error.lineno), where=where) from error
+        raise SyntaxProblem(error.message or "syntax error", int(error.lineno)) from error
     except RecursionError:
-        raise SyntaxProblem("it is nested too deeply", 1, where=where) from None
+        raise SyntaxProblem("it is nested too deeply", 1) from None
     return Source(normal, tree, tuple(lexer.lexemes))
+
+
+_remembered = lru_cache(maxsize=16)(parse_unshared)
 
 
 def position(text: str, span: Span) -> tuple[int, int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import TypeVar
 
 from jinja2 import nodes
 from jinja2.ext import Extension
@@ -41,8 +43,36 @@ def is_marked(tree: nodes.Template) -> bool:
     return any(is_generation(node) for node in tree.find_all(nodes.CallBlock))
 
 
+_N = TypeVar("_N", bound=nodes.Node)
+_T = TypeVar("_T")
+
+
+def remembered(function: Callable[[_N], _T]) -> Callable[[_N], _T]:
+    """Return a function of a node that keeps its results with the nodes; for trees that nobody changes."""
+    key = f"{function.__module__}.{function.__qualname__}"
+
+    @wraps(function)
+    def recall(node: _N) -> _T:
+        known = node.__dict__
+        if key not in known:
+            known[key] = function(node)
+        found: _T = known[key]
+        return found
+
+    return recall
+
+
 def walk(node: nodes.Node) -> Iterator[tuple[nodes.Node, tuple[nodes.Node, ...]]]:
     """Yield each node below `node` with its ancestors, outermost first."""
+    return iter(_whole(node)) if isinstance(node, nodes.Template) else _walk(node)
+
+
+@remembered
+def _whole(tree: nodes.Template) -> list[tuple[nodes.Node, tuple[nodes.Node, ...]]]:
+    return list(_walk(tree))
+
+
+def _walk(node: nodes.Node) -> Iterator[tuple[nodes.Node, tuple[nodes.Node, ...]]]:
     stack: list[tuple[nodes.Node, tuple[nodes.Node, ...]]] = [(node, ())]
     while stack:
         current, above = stack.pop()

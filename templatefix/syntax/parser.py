@@ -13,7 +13,7 @@ from jinja2.parser import Parser
 from templatefix.model import Span
 from templatefix.syntax.lexer import Lexeme, Place
 
-_INVISIBLE = {
+INVISIBLE = {
     "whitespace",
     "comment_begin",
     "comment",
@@ -71,7 +71,7 @@ class LocatedParser(Parser):
         super().__init__(environment, source)
         # Jinja's stream is lazy; drain it first, so that the lexemes are complete and bisection is safe.
         tokens: list[Token] = list(self.stream)
-        self.lexemes = [lexeme for lexeme in lexemes() if lexeme.kind not in _INVISIBLE]
+        self.lexemes = [lexeme for lexeme in lexemes() if lexeme.kind not in INVISIBLE]
         self._starts = [lexeme.span.start for lexeme in self.lexemes]
         self.stream = type(self.stream)(iter(tokens), None, None)
         self.length = len(source)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from typing import cast
 
 from jinja2 import nodes
 
 from templatefix.syntax.lexer import Place
-from templatefix.syntax.nodes import branches, is_generation, walk
+from templatefix.syntax.nodes import branches, is_generation, remembered, walk
 from templatefix.syntax.parser import has_span, span_of
 
 CLOSURE_NAMES = frozenset({"caller", "varargs", "kwargs"})
@@ -29,19 +29,23 @@ def hazard(tree: nodes.Template, body: list[nodes.Node]) -> str:
         body (`list[jinja2.nodes.Node]`): The statements.
     """
     start, end = span_of(body[0]).start, span_of(body[-1]).end
-    loaded = {name.name for node in body for name in _names(node, "load")}
+    names = _names_of(tree)
     if any(jumps(node) for node in body):
         return "a loop is left inside"
-    if loaded & CLOSURE_NAMES:
-        return f"{sorted(loaded & CLOSURE_NAMES)[0]!r} means something else inside"
-    names_of, path = _names_of(tree), _path(tree, body[0])
-    if names := {name for node in body for name in stored(node)} & names_of.read_after(end, _others(path)):
-        return f"{sorted(names)[0]!r} is set inside and read behind"
-    known, later = _set_before(path, stored), {name for at, name in names_of.assigned if at >= end}
-    if names := (names_of.unset(start, end) & later) - known:
-        return f"{sorted(names)[0]!r} is read inside before it is set behind"
-    if names := {name for node in body for name in stored(node)} & names_of.unset(0, start) - known:
-        return f"{sorted(names)[0]!r} is set inside and read before"
+    if closures := names.closures(start, end):
+        return f"{min(closures)!r} means something else inside"
+    inside = {name for node in body for name in stored(node)}
+    bare = names.unset(start, end)
+    if not inside and not bare:
+        return ""
+    path = _path(tree, body[0])
+    if found := inside & names.read_after(end, _others(path)):
+        return f"{min(found)!r} is set inside and read behind"
+    known = _set_before(path, stored)
+    if found := (bare & names.assigned_after(end)) - known:
+        return f"{min(found)!r} is read inside before it is set behind"
+    if found := (inside & names.unset(0, start)) - known:
+        return f"{min(found)!r} is set inside and read before"
     return ""
 
 
@@ -50,18 +54,24 @@ def _path(tree: nodes.Template, node: nodes.Node) -> list[nodes.Node]:
     return next([*above, each] for each, above in walk(tree) if each is node)
 
 
-def _set_before(path: list[nodes.Node], sets: Callable[[nodes.Node], set[str]]) -> set[str]:
+def _set_before(path: list[nodes.Node], sets: Callable[[nodes.Node], frozenset[str]]) -> set[str]:
     """Names that statements before the last one set in its scope or an outer one, loops and macros included."""
     found: set[str] = set()
     for outer, inner in pairwise(path):
-        if isinstance(outer, nodes.For):
-            found |= {name.name for name in _names(outer.target, "store")}
-        if isinstance(outer, nodes.Macro):
-            found |= {name.name for each in outer.args for name in _names(each, "param")}
+        found |= _defined(outer)
         for branch in branches(outer):
             at = next((at for at, each in enumerate(branch) if each is inner), None)
             found |= {name for each in branch[:at] for name in sets(each)} if at is not None else set()
     return found
+
+
+def _defined(node: nodes.Node) -> set[str]:
+    """Names that a loop or a macro sets for its own body."""
+    if isinstance(node, nodes.For):
+        return {name.name for name in _names(node.target, "store")}
+    if isinstance(node, nodes.Macro):
+        return {name.name for each in node.args for name in _names(each, "param")}
+    return set()
 
 
 def message_of(loop: nodes.For) -> nodes.Expr | None:
@@ -110,8 +120,13 @@ def leaks(loop: nodes.For, body: list[nodes.Node]) -> list[str]:
     return sorted((inside & behind) | ((loaded & later) - known))
 
 
-def stored(node: nodes.Node) -> set[str]:
+@remembered
+def stored(node: nodes.Node) -> frozenset[str]:
     """Names that a statement sets for the statements after it in the same scope."""
+    return frozenset(_stored(node))
+
+
+def _stored(node: nodes.Node) -> set[str]:
     if isinstance(node, nodes.CallBlock) and is_generation(node):
         return {name for each in node.body for name in stored(each)}
     if isinstance(node, nodes.For | nodes.CallBlock | nodes.FilterBlock | nodes.With | nodes.Scope):
@@ -123,12 +138,17 @@ def stored(node: nodes.Node) -> set[str]:
     return {name for body in branches(node) for each in body for name in stored(each)}
 
 
-def surely_stored(node: nodes.Node) -> set[str]:
+@remembered
+def surely_stored(node: nodes.Node) -> frozenset[str]:
     """Names that a statement sets whichever of its branches runs."""
+    return frozenset(_surely_stored(node))
+
+
+def _surely_stored(node: nodes.Node) -> set[str]:
     if isinstance(node, nodes.CallBlock) and is_generation(node):
         return {name for each in node.body for name in surely_stored(each)}
     if not isinstance(node, nodes.If):
-        return stored(node)
+        return _stored(node)
     arms = [node.body, *(arm.body for arm in node.elif_), node.else_]
     return set.intersection(*({name for each in arm for name in surely_stored(each)} for arm in arms))
 
@@ -144,26 +164,45 @@ def jumps(node: nodes.Node) -> bool:
 
 @dataclass(frozen=True)
 class _NamesOf:
-    """Where the names of a template stand: those read, with what is above them, those read in macros, those set."""
+    """Where the names of a template stand, in source order.
 
-    read: tuple[tuple[int, str], ...]
-    paths: tuple[list[nodes.Node], ...]
+    Args:
+        read (`list[tuple[int, str]]`): Names that are read, with their offsets.
+        bare (`list[tuple[int, str]]`): Those of them that may be read before anything in scope sets them.
+        closure (`list[tuple[int, str]]`): Those of them that mean something else inside a block.
+        in_macros (`frozenset[str]`): Names that macros read.
+        assigned (`list[tuple[int, str]]`): Names that are set.
+    """
+
+    read: list[tuple[int, str]]
+    bare: list[tuple[int, str]]
+    closure: list[tuple[int, str]]
     in_macros: frozenset[str]
-    assigned: tuple[tuple[int, str], ...]
+    assigned: list[tuple[int, str]]
 
     def read_after(self, offset: int, but: set[int]) -> set[str]:
-        return {name for at, name in self.read if at >= offset and at not in but} | self.in_macros
+        """Names that are read behind an offset, or in any macro."""
+        return {name for at, name in _from(self.read, offset) if at not in but} | self.in_macros
+
+    def assigned_after(self, offset: int) -> set[str]:
+        """Names that are set behind an offset."""
+        return {name for _, name in _from(self.assigned, offset)}
 
     def unset(self, start: int, end: int) -> set[str]:
         """Names of which a read in this range may come before any set in its scope or an outer one."""
-        found: set[str] = set()
-        for (at, name), path in zip(self.read, self.paths, strict=True):
-            if start <= at < end and name not in found and name not in _set_before(path, surely_stored):
-                found.add(name)
-        return found
+        return {name for _, name in _from(self.bare, start, end)}
+
+    def closures(self, start: int, end: int) -> set[str]:
+        """Names in this range that mean something else inside a block."""
+        return {name for _, name in _from(self.closure, start, end)}
 
 
-@lru_cache(maxsize=8)
+def _from(names: list[tuple[int, str]], start: int, end: int | None = None) -> list[tuple[int, str]]:
+    stop = len(names) if end is None else bisect_left(names, (end, ""))
+    return names[bisect_left(names, (start, "")) : stop]
+
+
+@remembered
 def _names_of(tree: nodes.Template) -> _NamesOf:
     macros = [
         *tree.find_all(nodes.Macro),
@@ -173,15 +212,39 @@ def _names_of(tree: nodes.Template) -> _NamesOf:
         *(each.target for each in tree.find_all(nodes.Assign)),
         *(each.target for each in tree.find_all(nodes.AssignBlock)),
     ]
-    read = [
-        (node, above) for node, above in walk(tree) if isinstance(node, nodes.Name) and node.ctx == "load"
-    ]
+    read = sorted((_at(name), name.name, name.name in known) for name, known in _reads(tree))
     return _NamesOf(
-        tuple((_at(name), name.name) for name, _ in read),
-        tuple([*above, name] for name, above in read),
+        [(at, name) for at, name, _ in read],
+        [(at, name) for at, name, known in read if not known],
+        [(at, name) for at, name, _ in read if name in CLOSURE_NAMES],
         frozenset(name.name for macro in macros for name in _names(macro, "load")),
-        tuple((_at(name), name.name) for target in targets for name in _names(target, "store")),
+        sorted((_at(name), name.name) for target in targets for name in _names(target, "store")),
     )
+
+
+def _reads(tree: nodes.Template) -> Iterator[tuple[nodes.Name, frozenset[str]]]:
+    """Yield each name that is read, with the names that are surely set before it in its scope or an outer one."""
+    stack: list[tuple[nodes.Node, frozenset[str]]] = [(tree, frozenset())]
+    while stack:
+        node, known = stack.pop()
+        if isinstance(node, nodes.Name) and node.ctx == "load":
+            yield node, known
+        known |= _defined(node)
+        seen = set()
+        arms = (
+            [node.body, node.else_] if isinstance(node, nodes.If) else branches(node)
+        )  # an `elif` has its own
+        for body in arms:
+            before = known
+            for each in body:
+                seen.add(id(each))
+                stack.append((each, before))
+                before = _with(before, surely_stored(each))
+        stack += [(each, known) for each in node.iter_child_nodes() if id(each) not in seen]
+
+
+def _with(names: frozenset[str], more: frozenset[str]) -> frozenset[str]:
+    return names if more <= names else names | more
 
 
 def _others(path: list[nodes.Node]) -> set[int]:

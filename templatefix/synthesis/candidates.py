@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
+from templatefix.analysis import TemplateAnalysis
 from templatefix.coverage import aliases
 from templatefix.edits import apply
 from templatefix.errors import SyntaxProblem
 from templatefix.model import Attempt, Candidate, Method
-from templatefix.probes import PLACEHOLDERS, Probe, probes_for
-from templatefix.render import TracedTemplate
+from templatefix.probes import Probe, probes_for
 from templatefix.syntax import Source, parse, same_without_markers
 from templatefix.synthesis.capture import captured
 from templatefix.synthesis.headers import READINGS, learn
@@ -25,28 +24,26 @@ _METHODS: tuple[Method, ...] = ("partition", "guard", "split")
 
 
 def candidates(
-    source: Source, variables: Mapping[str, Any] | None = None, probes: Sequence[Probe] | None = None
+    analysis: TemplateAnalysis, probes: Sequence[Probe] | None = None
 ) -> Iterator[Candidate | Attempt]:
     """Propose patched templates that print what the original prints, the most readable first.
 
     Args:
-        source (`Source`): A template without markers.
-        variables (`Mapping[str, str]`, *optional*): Special tokens; placeholders if `None`.
+        analysis (`TemplateAnalysis`): A template without markers.
         probes (`Sequence[Probe]`, *optional*): The conversations to learn from; `probes_for(source)` if `None`.
 
     Yields:
         [`Candidate`] or [`Attempt`]: Candidates, none of them judged yet, and why other ways led to none.
     """
-    probes = probes_for(source) if probes is None else probes
-    tracer = TracedTemplate(source, PLACEHOLDERS if variables is None else variables)
-    learned = learn(tracer, probes)
+    source = analysis.source
+    learned = learn(analysis, probes_for(source) if probes is None else probes)
     readings: list[list[Labelled]] = []
     for reading in READINGS:
         labelled = label(learned, reading)
         if labelled not in readings:
             readings.append(labelled)
     known: set[str] = {source.text}
-    for each in _staged(source, readings, aliases(source, variables)):
+    for each in _staged(source, readings, aliases(source, analysis.variables)):
         text = each.reason if isinstance(each, Attempt) else each.after
         if text not in known:
             known.add(text)

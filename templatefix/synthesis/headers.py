@@ -6,10 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os.path import commonprefix
+from types import MappingProxyType
+from typing import Any
 
-from templatefix.errors import RenderError
+from templatefix.analysis import TemplateAnalysis
+from templatefix.errors import LimitError
 from templatefix.probes import Probe, switches
-from templatefix.render import TracedRender, TracedTemplate
+from templatefix.render import TracedRender
 
 READINGS = ("own", "core", "least", "most", "line")
 """How much of a generation prompt is the header.
@@ -66,11 +69,13 @@ class Learned:
         return found
 
 
-def learn(tracer: TracedTemplate, probes: Sequence[Probe]) -> Learned:
-    """TracedRender every probe, and what opens each of its assistant's turns.
+def learn(analysis: TemplateAnalysis, probes: Sequence[Probe]) -> Learned:
+    """Return the traced probes, and what opens each of their assistant turns.
+
+    A probe with a render that goes over a limit is left out: nothing is known of what its template prints there.
 
     Args:
-        tracer (`TracedTemplate`): The instrumented template.
+        analysis (`TemplateAnalysis`): The template.
         probes (`Sequence[Probe]`): The conversations.
     """
     kept: list[Probe] = []
@@ -79,42 +84,52 @@ def learn(tracer: TracedTemplate, probes: Sequence[Probe]) -> Learned:
     opened: Counter[str] = Counter()
     alone: dict[_Turn, str] = {}
     for probe in probes:
-        traced = _run(tracer, probe, len(probe.messages))
-        if traced is None:
+        try:
+            traced = _run(analysis, probe, len(probe.messages))
+            if traced is None:
+                continue
+            prompts = {turn: _prompts(analysis, probe, turn) for turn in probe.assistant}
+            ended = {
+                turn: _run(analysis, probe, turn + 1) for turn in probe.assistant if _answered(probe, turn)
+            }
+        except LimitError:
             continue
-        for turn in probe.assistant:
-            prompts = _prompts(tracer, probe, turn)
-            opened.update(prompt for each in prompts if (prompt := "".join(each)).strip())
-            if (header := _shared(prompts)).strip():
+        for turn, each in prompts.items():
+            opened.update(prompt for parts in each if (prompt := "".join(parts)).strip())
+            if (header := _shared(each)).strip():
                 own[len(kept), turn] = header
-            if probe.turns[turn + 1 : turn + 2] and probe.turns[turn + 1].role == "tool":
-                ended = _run(tracer, probe, turn + 1)
-                alone[len(kept), turn] = ended.text if ended else ""
+        alone |= {(len(kept), turn): trace.text if trace else "" for turn, trace in ended.items()}
         kept.append(probe)
         traces.append(traced)
     return Learned(kept, traces, own, opened, alone)
 
 
+def _answered(probe: Probe, turn: int) -> bool:
+    """Whether a tool result follows a turn."""
+    return turn + 1 < len(probe.turns) and probe.turns[turn + 1].role == "tool"
+
+
 def _run(
-    tracer: TracedTemplate, probe: Probe, count: int, prompt: bool = False, **options: object
+    analysis: TemplateAnalysis,
+    probe: Probe,
+    count: int,
+    prompt: bool = False,
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> TracedRender | None:
-    arguments = {**probe.arguments, **options, "add_generation_prompt": prompt}
-    try:
-        return tracer.render(probe.messages[:count], **arguments)
-    except RenderError:
-        return None
+    found = analysis.traced(probe.messages[:count], probe.tools, prompt, {**probe.options, **options})
+    return found.rendered if found else None
 
 
-def _prompts(tracer: TracedTemplate, probe: Probe, turn: int) -> list[list[str]]:
+def _prompts(analysis: TemplateAnalysis, probe: Probe, turn: int) -> list[list[str]]:
     """What inference prepends to a turn, output by output: all that is printed after the loop over the messages.
 
     One for each setting of the thinking switch.
     """
     prompts = []
     for options in switches(probe):
-        asked = _run(tracer, probe, turn, prompt=True, **options)
+        asked = _run(analysis, probe, turn, True, options)
         if asked is not None:
-            prompts.append(_after_loop(asked) or _added(_run(tracer, probe, turn, **options), asked))
+            prompts.append(_after_loop(asked) or _added(_run(analysis, probe, turn, False, options), asked))
     return prompts
 
 

@@ -7,14 +7,15 @@ printed in another form, is not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from os.path import commonprefix
 from typing import Any
 
+from templatefix.analysis import TemplateAnalysis
 from templatefix.edits import apply
 from templatefix.errors import RenderError, SyntaxProblem
 from templatefix.model import Attempt, Candidate, Edit, Span
-from templatefix.probes import PLACEHOLDERS, Probe, switches
+from templatefix.probes import Probe, switches
 from templatefix.render import Renderer
 from templatefix.syntax import Source, parse
 from templatefix.synthesis.headers import shared_part
@@ -44,19 +45,16 @@ _WALK = """
 {{{{- {rest}.text }}}}"""
 
 
-def whole(
-    source: Source, variables: Mapping[str, Any] | None, probes: Sequence[Probe]
-) -> Candidate | Attempt:
+def whole(analysis: TemplateAnalysis, probes: Sequence[Probe]) -> Candidate | Attempt:
     """Propose to capture the whole output.
 
     Args:
-        source (`Source`): A template without markers.
-        variables (`Mapping[str, str]`, *optional*): Special tokens; placeholders if `None`.
+        analysis (`TemplateAnalysis`): A template without markers.
         probes (`Sequence[Probe]`): The conversations.
     """
-    renderer = Renderer(source.text, PLACEHOLDERS if variables is None else variables)
+    source = analysis.source
     try:
-        header, end = _frame(renderer, next(probe for probe in probes if len(probe.assistant) > 1))
+        header, end = _frame(analysis.renderer, next(probe for probe in probes if len(probe.assistant) > 1))
         edits = _edits(source, header, end)
         after = apply(source.text, edits)
         parse(after)

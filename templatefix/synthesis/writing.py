@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from templatefix.edits import apply
 from templatefix.errors import SyntaxProblem
-from templatefix.model import Edit, Span
-from templatefix.syntax import Source, parse, same_without_markers
+from templatefix.model import Span
+from templatefix.syntax import INVISIBLE, Source, lex
 
+_BEGINS = ("block_begin", "variable_begin", "comment_begin", "raw_begin")
+_ENDS = ("block_end", "variable_end", "comment_end", "raw_end")
 _DASHES = (("", ""), ("-", ""), ("", "-"), ("-", "-"))
 
 
@@ -84,17 +85,49 @@ def _forms(tag: str, *, before: str | None = None, after: str | None = None, lik
 
 
 def _first(source: Source, offset: int, forms: Iterator[str]) -> str:
+    around = _around(source, offset)
+    text, at = around.of(source.text), offset - around.start
+    printed = _tokens(text)
     for form in forms:
         # A comment obeys the same whitespace control as a tag and needs no partner.
         comment = form.replace("{%", "{#").replace("%}", "#}")
-        try:
-            changed = parse(apply(source.text, [Edit(Span(offset, offset), comment)]))
-        except SyntaxProblem:
-            continue
-        if same_without_markers(source, changed):
+        if _tokens(f"{text[:at]}{comment}{text[at:]}") == printed:
             return form
     line = source.position(offset)[0]
     raise CannotWrite(f"a tag at line {line} would change the whitespace around it", line)
+
+
+def _around(source: Source, offset: int) -> Span:
+    """Return the stretch from the tag before an offset to the tag behind it: no whitespace control reaches further."""
+    start, end = 0, len(source.text)
+    at = source.index_at(offset)
+    for lexeme in reversed(source.lexemes[: at + 1]):
+        if lexeme.kind in _BEGINS and lexeme.span.start < offset:
+            start = lexeme.span.start
+            break
+    for lexeme in source.lexemes[at:]:
+        if lexeme.kind in _ENDS and lexeme.span.start >= offset:
+            end = lexeme.delimiter.end
+            break
+    return Span(start, end)
+
+
+def _tokens(text: str) -> list[tuple[str, str]] | None:
+    """Return the tokens of a stretch without comments, with neighboring data joined; `None` if it has no tokens."""
+    found: list[tuple[str, str]] = []
+    try:
+        lexemes = lex(text)
+    except SyntaxProblem:
+        return None
+    for lexeme in lexemes:
+        if lexeme.kind in INVISIBLE or (lexeme.kind == "data" and not lexeme.text):
+            continue
+        text = lexeme.text.strip() if lexeme.kind.endswith(("_begin", "_end")) else lexeme.text
+        if found and found[-1][0] == lexeme.kind == "data":
+            found[-1] = ("data", found[-1][1] + text)
+        else:
+            found.append((lexeme.kind, text))
+    return found
 
 
 def unused(source: Source, name: str) -> str:

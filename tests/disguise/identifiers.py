@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import meta, nodes
 
 from templatefix.model import Edit, Span
-from templatefix.syntax import Source, parse, span_of
+from templatefix.syntax import Source, parse_unshared, span_of
 from tests.disguise.words import Words
 
 _WORDS = """
@@ -147,7 +147,7 @@ def renamed_names(source: Source, words: Words) -> list[Edit]:
 
 def _from_outside(source: Source) -> set[str]:
     """Return names that a template sets only where nobody passes them, as far as its tests tell."""
-    undeclared: set[str] = meta.find_undeclared_variables(parse(source.text).tree)
+    undeclared: set[str] = meta.find_undeclared_variables(parse_unshared(source.text).tree)
     asked: list[nodes.Node | None] = [
         test.node for test in source.tree.find_all(nodes.Test) if test.name in ("defined", "undefined")
     ]
