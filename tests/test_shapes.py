@@ -12,7 +12,6 @@ from templatefix.fixing import fix
 from templatefix.model import Candidate, Message, Template
 from templatefix.probes import PLACEHOLDERS
 from templatefix.render import Renderer
-
 from templatefix.syntax import parse, same_without_markers
 from templatefix.synthesis import candidates
 from templatefix.synthesis.parting import shared_end
@@ -195,9 +194,3 @@ def test_a_shared_end_begins_with_a_whole_word() -> None:
     assert shared_end(["this is", "was his"]) == ""
     assert shared_end(["Bot:", "Bot:"]) == "Bot:"
     assert shared_end([" \n", "\n"]) == ""
-
-
-def test_rebuilt_messages_are_recognised() -> None:
-    assert rebuilt_from({"role": "bot", "content": "Yes. "}, CHAT) == 1
-    assert rebuilt_from({"role": "user", "content": "Who?"}, CHAT) is None
-    assert rebuilt_from({"role": "user", "content": "One?\nYes."}, CHAT) is None
