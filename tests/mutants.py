@@ -209,10 +209,18 @@ class Subject:
         if len(own) != len(theirs) and not key[1]:
             theirs = tuple(each for each in theirs if not self._prefill(probe, text, each.end, each.start))
         return len(own) == len(theirs) and all(
-            (one.start == two.start or self._prefill(probe, text, one.start, two.start))
+            (
+                one.start == two.start
+                or self._lead(text, one.start, two.start)
+                or self._prefill(probe, text, one.start, two.start)
+            )
             and (one.end == two.end or self._blank(probe, text, one.end, two.end))
             for one, two in zip(own, theirs, strict=True)
         )
+
+    def _lead(self, text: str, right: int, mutated: int) -> bool:
+        """Whether a mutant only leaves out whitespace at the beginning, and whitespace is allowed."""
+        return right < mutated and self.policy.whitespace == "allowed" and not text[right:mutated].strip()
 
     def _blank(self, probe: Probe, text: str, one: int, two: int) -> bool:
         """Whether only whitespace stands between two ends, and it is allowed or nothing closes the turn before it."""

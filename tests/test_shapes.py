@@ -56,7 +56,7 @@ SHAPES = {
     "two_loops": ("guard", ["Yes.<|stop|>", "No.<|stop|>"]),
     "slice": ("guard", ["Yes.<|stop|>", "No.<|stop|>"]),
     "header_before": ("wrap", ["Yes.<|stop|>", "No.<|stop|>"]),
-    "rebuilt": ("guard", ["Yes.<|stop|>", "No.<|stop|>"]),
+    "rebuilt": ("split", ["Yes.<|stop|>", "No.<|stop|>"]),
     "continue_break": ("split", ["Yes.<|stop|>", "No.<|stop|>"]),
     "indented_output": ("split", ["    Yes.<|stop|>", "    No.<|stop|>"]),
     "remapped_role": ("guard", ["Yes.</turn>", "No.</turn>"]),
