@@ -537,6 +537,14 @@ def test_a_blank_before_the_text_may_be_on_either_side(chat: list[Message]) -> N
     assert spans(source, chat) == [(" Paris.</s>", "Paris.</s>"), (" Rome.</s>", "Rome.</s>")]
 
 
+@bug("plain answers have a string as content, and a template that wants parts does not print them")
+def test_a_blank_before_the_text_of_parts_may_be_on_either_side() -> None:
+    text = "{{ m.content[0].text }}"
+    source = talk("[Q] " + text + " [/Q]", "{{ ' ' + m.content[0].text + '</s> ' }}")
+    parts = [{**each, "content": [{"type": "text", "text": each["content"]}]} for each in CAPITALS]
+    assert spans(source, parts) == [(" Paris.</s>", "Paris.</s>"), (" Rome.</s>", "Rome.</s>")]
+
+
 OVERLAPPING = {"unclosed_last"}
 
 
