@@ -149,7 +149,7 @@ def test_a_prefill_of_some_setting_may_be_on_either_side() -> None:
     off = "{% if enable_thinking is defined and not enable_thinking %}<think></think>{% endif %}"
     source = talk(QUESTION, "<a><think></think>" + SAY + "<e>", "", asked("<a>" + off))
     for options in ({}, {"enable_thinking": False}, {"enable_thinking": True}):
-        assert spans(source, **options) == [
+        assert spans(source, CAPITALS, **options) == [
             ("<think></think>Paris.<e>", "Paris.<e>"),
             ("<think></think>Rome.<e>", "Rome.<e>"),
         ]
@@ -413,9 +413,9 @@ def test_the_second_road_agrees_on_the_tables() -> None:
 
 
 def test_a_conflict_of_the_two_roads_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
-    from templatefix.expected import expectation
+    from templatefix.expected import expectation, shapes
 
-    right = expectation.span_of_turn
+    right = shapes.span_of_turn
 
     def shifted(view: Any, full: Any, k: int) -> Turn:
         turn = right(view, full, k)

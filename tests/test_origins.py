@@ -217,7 +217,7 @@ def test_letters(name: str, book: Book) -> None:
         assert set(book.numbers(found)) == {None}
 
 
-OTHERS = {
+OTHERS: dict[str, Callable[[Any], Any]] = {
     "center": lambda text: text.center(20),
     "contains": lambda text: "a" in text,
     "count": lambda text: text.count("a"),
