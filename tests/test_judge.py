@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from templatefix.analysis import Trace
 from templatefix.fixing import fix
 from templatefix.judge import judge
 from templatefix.judge.claims import prompt_unmarked
 from templatefix.model import Claim, Policy, Rendered, Span, Template, Verdict
-from templatefix.analysis import Trace
 from templatefix.render.origins import Origin
 from templatefix.render.traced import TracedRender
 from tests.conftest import fixture
@@ -291,7 +291,8 @@ def test_what_is_printed_unasked_is_no_generation_prompt(span: str, unasked: str
     text = f"{ANSWERED}<|assistant|>"
     start = text.rindex(span)
     rendered = Rendered(text, (Span(start, start + len(span)),))
-    origins = [(Origin("literal", 0), "\n"), (Origin("message", (1, "content")), "Answered."), (Origin("literal", 9), "")]
+    origins = [(Origin("literal", 0), "\n"), (Origin("message", (1, "content")), "Answered.")]
+    origins += [(Origin("literal", 9), "")]
     origins += [(Origin("literal", 20), "<|end|>\n"), (Origin("message", (0, "content")), "Said.")]
     origins += [(Origin("literal", 40), "<|end|>\n<|assistant|>")]
     trace = Trace(TracedRender(text, tuple((origin, 0, len(said)) for origin, said in origins)))
