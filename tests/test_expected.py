@@ -545,6 +545,23 @@ def test_a_blank_before_the_text_of_parts_may_be_on_either_side() -> None:
     assert spans(source, parts) == [(" Paris.</s>", "Paris.</s>"), (" Rome.</s>", "Rome.</s>")]
 
 
+EITHER_WAY = (
+    "{% macro told(x) %}<r>{{ x }}</r>{% endmacro %}"
+    "{% for m in messages %}{% if m.role == 'user' %}<u>{{ m.content }}<e>{% elif m.role == 'assistant' %}<a>"
+    "{% for c in m.tool_calls or [] %}<c>{{ c.name }}</c>{% endfor %}"
+    "{% for r in m.tool_responses or [] %}{{ told(r.response) }}{% else %}"
+    "{% for o in messages[loop.index:] %}{% if o.role != 'tool' %}{% break %}{% endif %}"
+    "{{ told(o.content) }}{% endfor %}{% endfor %}{{ m.content }}<e>{% endif %}{% endfor %}" + asked("<a>")
+)
+
+
+@bug("without its results the turn prints those of the next message, which closes them by the same literals")
+def test_a_result_that_is_held_beside_one_that_follows_is_cut_out_whole() -> None:
+    reply = answer("No.", tool_calls=[{"name": "look"}], tool_responses=[{"response": "Sunny."}])
+    assert spans(EITHER_WAY, [TOOL[0], reply, TOOL[-1]]) == [("<c>look</c>…No.<e>",)]
+    assert spans(EITHER_WAY, [TOOL[0], reply, result("Dry."), TOOL[-1]]) == [("<c>look</c>…No.<e>",)]
+
+
 OVERLAPPING = {"unclosed_last"}
 
 
