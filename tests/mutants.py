@@ -11,15 +11,16 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from typing import Any, Literal
 
-from templatefix.oracle import Oracle
-
+from templatefix.analysis import TemplateAnalysis
 from templatefix.coverage import reaching
 from templatefix.errors import RenderError, SyntaxProblem, TemplateFixError
+from templatefix.expected import Expectations
 from templatefix.fixing import fix
 from templatefix.judge import judge
 from templatefix.judge.spans import merged
@@ -95,7 +96,12 @@ class Subject:
     @cached_property
     def probes(self) -> tuple[Probe, ...]:
         """The probes that reach every output of the original."""
-        return reaching(parse(self.original))[0]
+        return reaching(self.analysis)[0]
+
+    @cached_property
+    def analysis(self) -> TemplateAnalysis:
+        """The template without markers, parsed once."""
+        return TemplateAnalysis(parse(self.original), PLACEHOLDERS)
 
     @cached_property
     def shots(self) -> dict[Key, Shot]:
@@ -108,20 +114,21 @@ class Subject:
         return Renderer(self.original, PLACEHOLDERS)
 
     @cached_property
-    def oracle(self) -> Oracle:
-        """What is learned from the template without markers."""
-        return Oracle.learn(self.plain, self.probes)
+    def expectations(self) -> Expectations:
+        """Expected spans, inferred from the template without markers."""
+        return Expectations(self.analysis, self.probes)
 
     def judged(self, source: str, *, track: bool = True, first: str = "") -> Verdict:
         """Judge the template or a mutant of it until a claim on the mask fails, a probe of that name first."""
+        ordered = copy(self.expectations)
+        ordered.probes = tuple(sorted(self.probes, key=lambda probe: probe.name != first))
         return judge(
             source,
             original=self.original,
-            probes=sorted(self.probes, key=lambda probe: probe.name != first),
             policy=self.policy,
             track=track,
-            oracle=self.oracle,
-            hasty=True,
+            expectations=ordered,
+            fail_fast=True,
         )
 
     def shoot(self, source: str) -> Iterator[tuple[Key, Shot]]:
@@ -192,7 +199,7 @@ class Subject:
         As many spans as the original's, one for one; two ends may differ by whitespace alone where the policy allows
         whitespace or no end of turn precedes it, and two starts by a prefill: text that some setting of the thinking
         switch prepends to that very turn, and another does not. That is asked of the template without markers, not of
-        the oracle. What is nothing but a prefill may be marked or not.
+        the judge. What is nothing but a prefill may be marked or not.
         """
         text = shot.text or ""
         probe = next(each for each in self.probes if each.name == key[0])
@@ -202,10 +209,18 @@ class Subject:
         if len(own) != len(theirs) and not key[1]:
             theirs = tuple(each for each in theirs if not self._prefill(probe, text, each.end, each.start))
         return len(own) == len(theirs) and all(
-            (one.start == two.start or self._prefill(probe, text, one.start, two.start))
+            (
+                one.start == two.start
+                or self._lead(text, one.start, two.start)
+                or self._prefill(probe, text, one.start, two.start)
+            )
             and (one.end == two.end or self._blank(probe, text, one.end, two.end))
             for one, two in zip(own, theirs, strict=True)
         )
+
+    def _lead(self, text: str, right: int, mutated: int) -> bool:
+        """Whether a mutant only leaves out whitespace at the beginning, and whitespace is allowed."""
+        return right < mutated and self.policy.whitespace == "allowed" and not text[right:mutated].strip()
 
     def _blank(self, probe: Probe, text: str, one: int, two: int) -> bool:
         """Whether only whitespace stands between two ends, and it is allowed or nothing closes the turn before it."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from templatefix.analysis import TemplateAnalysis
 from templatefix.coverage import Observer, reaching
+from templatefix.expected import Expectations
 from templatefix.model import Coverage
-from templatefix.probes import MATRIX, PLACEHOLDERS, Probe, asked_variables, probes_for, read_schema
+from templatefix.probes import MATRIX, Probe, asked_variables, probes_for, read_schema
 from templatefix.syntax import parse
 
 HEAD = "{% for m in messages %}{% if m.role == 'assistant' %}{{ '<a>' }}{{ m.content }}"
@@ -15,12 +17,22 @@ TAIL = "{{ '<e>' }}{% else %}{{ '<' + m.role + '>' }}{{ m.content }}{% endif %}{
 
 def observed(body: str) -> tuple[Coverage, Coverage, list[Probe]]:
     """Coverage by the probes every template gets, coverage after the search, and what the search added."""
-    source = parse(HEAD + body + TAIL)
-    plain = Observer(source, PLACEHOLDERS)
-    plain.see(probes_for(source))
-    probes, observer = reaching(source)
-    given = {probe.name for probe in probes_for(source)}
-    return plain.coverage(), observer.coverage(), [each for each in probes if each.name not in given]
+    analysis = TemplateAnalysis(parse(HEAD + body + TAIL))
+    first = probes_for(analysis.source)
+    plain = Observer(analysis)
+    plain.see(first)
+    probes, observer = reaching(analysis)
+    names = {probe.name for probe in first}
+    before = plain.coverage(Expectations(analysis, first))
+    after = observer.coverage(Expectations(analysis, probes))
+    return before, after, [each for each in probes if each.name not in names]
+
+
+def unmarked(source: str) -> tuple[int, ...]:
+    """Lines of outputs of an assistant's turn that no probe reached."""
+    analysis = TemplateAnalysis(parse(source))
+    probes, observer = reaching(analysis)
+    return observer.coverage(Expectations(analysis, probes)).unmarked
 
 
 @pytest.mark.parametrize(
@@ -62,7 +74,8 @@ def test_what_a_template_reads_is_probed_at_once(body: str) -> None:
 
 def test_what_nothing_reaches_is_named_by_its_line() -> None:
     _, after, _ = observed("\n{% if m.content == m.role ~ 'never' %}{{ 'odd' }}{% endif %}")
-    assert after == Coverage(outputs=after.outputs, unmarked=(2,))
+    assert (after.unmarked, after.marked, after.others, after.foreign) == ((2,), (), (), ())
+    assert after.one_way == ((2, "`m.content == m.role ~ 'never'` is never true"),)
 
 
 @pytest.mark.parametrize(
@@ -96,11 +109,11 @@ def test_what_is_no_assistants_text_is_a_hole_where_it_is_marked(inside: str, li
 
 
 def test_a_role_is_read_where_the_loop_counts() -> None:
-    source = parse(
+    source = (
         "{% for i in range(messages | length) %}{% if messages[i].role == 'user' %}{{ messages[i].content ~ '!' }}"
         "{% else %}{{ messages[i].content }}{% endif %}{% endfor %}"
     )
-    assert reaching(source)[1].coverage().unmarked == ()
+    assert unmarked(source) == ()
 
 
 SYSTEM_LATE = (
@@ -112,15 +125,14 @@ SYSTEM_LATE = (
 
 @pytest.mark.parametrize(("what", "lines"), [("'#' + told", ()), ("'<stop>' + m.content", (1,))])
 def test_an_output_that_prints_another_message_is_no_hole(what: str, lines: tuple[int, ...]) -> None:
-    assert reaching(parse(SYSTEM_LATE.replace("WHAT", what)))[1].coverage().unmarked == lines
+    assert unmarked(SYSTEM_LATE.replace("WHAT", what)) == lines
 
 
 def test_an_output_of_a_header_alone_is_no_hole() -> None:
-    _, observer = reaching(
-        parse(HEAD + "{% if m.content == m.role ~ 'never' %}{{ '<a>' }}{% endif %}" + TAIL)
-    )
-    assert observer.coverage().unmarked == (1,)
-    assert observer.coverage(["<a>"]).unmarked == ()
+    never = "{% if m.content == m.role ~ 'never' %}{{ WHAT }}{% endif %}"
+    prompt = "{% if add_generation_prompt %}{{ '<a>' }}{% endif %}"
+    assert unmarked(HEAD + never.replace("WHAT", "'<a>'") + TAIL + prompt) == ()
+    assert unmarked(HEAD + never.replace("WHAT", "'<b>'") + TAIL + prompt) == (1,)
 
 
 def test_a_role_of_the_templates_own_messages_is_not_probed() -> None:
@@ -160,8 +172,7 @@ def test_transformers_tells_no_template_what_it_takes_for_itself() -> None:
 def test_what_a_role_raises_on_is_no_hole(asked: str, lines: tuple[int, ...]) -> None:
     raising = "{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('turns') }}{% endif %}"
     never = f"\n{{% if {asked} %}}\n{{% if m.content == m.role ~ 'never' %}}{{{{ 'odd' }}}}{{% endif %}}{{% endif %}}"
-    source = parse(f"{{% for m in messages %}}{raising}{never}{{{{ m.content }}}}{{% endfor %}}")
-    assert reaching(source)[1].coverage().unmarked == lines
+    assert unmarked(f"{{% for m in messages %}}{raising}{never}{{{{ m.content }}}}{{% endfor %}}") == lines
 
 
 @pytest.mark.parametrize(
@@ -176,8 +187,7 @@ def test_what_a_role_raises_on_is_no_hole(asked: str, lines: tuple[int, ...]) ->
 )
 def test_a_role_may_be_compared_with_a_name(names: str, lines: tuple[int, ...]) -> None:
     body = "\n{% if m.role == user and m.content == m.role ~ 'never' %}{{ 'odd' }}{% endif %}"
-    _, observer = reaching(parse(names + HEAD + body + TAIL))
-    assert observer.coverage().unmarked == lines
+    assert unmarked(names + HEAD + body + TAIL) == lines
 
 
 @pytest.mark.parametrize(
@@ -193,5 +203,4 @@ def test_a_role_may_be_compared_with_a_name(names: str, lines: tuple[int, ...]) 
 )
 def test_a_name_may_be_told_in_other_letters(name: str, read: str, lines: tuple[int, ...]) -> None:
     test = f"{{% if {read} == 'assistant' and m.content == m.role ~ 'never' %}}{{{{ 'odd' }}}}{{% endif %}}"
-    _, observer = reaching(parse(f"{HEAD}{{% set who = {name} %}}\n{test}{TAIL}"))
-    assert observer.coverage().unmarked == lines
+    assert unmarked(f"{HEAD}{{% set who = {name} %}}\n{test}{TAIL}") == lines

@@ -291,11 +291,8 @@ def test_what_is_printed_unasked_is_no_generation_prompt(span: str, unasked: str
     text = f"{ANSWERED}<|assistant|>"
     start = text.rindex(span)
     rendered = Rendered(text, (Span(start, start + len(span)),))
-    origins = [
-        (Origin("literal", 0), "\n"),
-        (Origin("message", (1, "content")), "Answered."),
-        (Origin("literal", 9), ""),
-    ]
+    origins = [(Origin("literal", 0), "\n"), (Origin("message", (1, "content")), "Answered.")]
+    origins += [(Origin("literal", 9), "")]
     origins += [(Origin("literal", 20), "<|end|>\n"), (Origin("message", (0, "content")), "Said.")]
     origins += [(Origin("literal", 40), "<|end|>\n<|assistant|>")]
     trace = Trace(TracedRender(text, tuple((origin, 0, len(said)) for origin, said in origins)))

@@ -15,7 +15,9 @@ FLOORS = (
     ("model", "errors", "schema", "lazy"),
     ("edits", "syntax", "probes"),
     ("render",),
-    ("oracle", "coverage", "registry"),
+    ("analysis",),
+    ("expected", "registry"),
+    ("coverage",),
     ("judge", "synthesis"),
     ("rules",),
     ("diagnosis", "stripping"),
@@ -71,11 +73,11 @@ def test_imports_go_down(path: Path) -> None:
         assert lower or (own, other) in SAME_FLOOR, f"{own} (floor {FLOOR_OF[own]}) imports {other}"
 
 
-def test_oracle_and_synthesis_share_no_derivation() -> None:
+def test_what_is_expected_and_what_is_patched_share_no_derivation() -> None:
     for path in modules():
         if unit(path) == "synthesis":
-            assert not imports(path) & {"oracle", "judge"}, path
-        if unit(path) == "oracle":
+            assert not imports(path) & {"expected", "judge"}, path
+        if unit(path) == "expected":
             assert not imports(path) & {"synthesis", "syntax"}, path
 
 

@@ -210,7 +210,7 @@ def test_why_says_what_was_tried_and_what_stood_in_the_way() -> None:
         assert (attempt.check.detail if attempt.check else attempt.reason) in text
     last = outcome.attempts[-1]
     assert last.check is not None
-    assert (last.check.outcome, last.check.fault) == ("undecided", "no-turn-opened")
+    assert (last.check.outcome, last.check.fault) == ("fails", "header-trained")
 
 
 def test_why_of_a_patch_says_why_smaller_ones_failed() -> None:

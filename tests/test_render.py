@@ -8,7 +8,7 @@ from templatefix.errors import RenderError, SyntaxProblem
 from templatefix.judge.tracker import tracked
 from templatefix.model import Rendered
 from templatefix.probes import MATRIX, PLACEHOLDERS
-from templatefix.render import Renderer, Tracer, render
+from templatefix.render import Renderer, TracedTemplate, render
 from templatefix.syntax import parse
 from tests.conftest import corpus
 
@@ -44,13 +44,16 @@ def test_renders_as_transformers_does() -> None:
 def test_pieces_add_up_and_name_their_message() -> None:
     traced = 0
     for source in list(corpus().values())[::9]:
-        tracer, renderer = Tracer(parse(source), PLACEHOLDERS), Renderer(source, PLACEHOLDERS)
+        traced_template, renderer = (
+            TracedTemplate(parse(source), PLACEHOLDERS),
+            Renderer(source, PLACEHOLDERS),
+        )
         for probe in MATRIX[:3]:
             try:
                 rendered = renderer.render(probe.messages, **probe.arguments)
             except RenderError:
                 continue
-            trace = tracer.run(probe.messages, **probe.arguments)
+            trace = traced_template.render(probe.messages, **probe.arguments)
             assert trace.text == rendered.text
             assert "".join(piece.span.of(trace.text) for piece in trace.pieces) == trace.text
             traced += 1
@@ -60,7 +63,7 @@ def test_pieces_add_up_and_name_their_message() -> None:
 def test_a_piece_knows_the_operand_and_the_message() -> None:
     source = parse("{% for m in messages[::-1] %}{{ '<' + m.content + '>' }}{% endfor %}")
     messages = [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]
-    trace = Tracer(source, {}).run(messages)
+    trace = TracedTemplate(source, {}).render(messages)
     assert [(p.span.of(trace.text), p.atom, p.message) for p in trace.pieces] == [
         ("<", 0, 1),
         ("b", 1, 1),
@@ -69,6 +72,42 @@ def test_a_piece_knows_the_operand_and_the_message() -> None:
         ("a", 1, 0),
         (">", 2, 0),
     ]
+
+
+LOOPS = {
+    "by index": "{% for i in range(messages | length) %}{{ messages[i].content }}{% endfor %}",
+    "rebuilt": (
+        "{% set ns = namespace(list=[]) %}{% for m in messages %}"
+        "{% set ns.list = ns.list + [{'role': 'bot', 'content': m.content + ' '}] %}{% endfor %}"
+        "{% for m in ns.list %}{{ m.content }}{% endfor %}"
+    ),
+    "sliced": "{% for m in messages[1:] %}{{ m.content }}{% endfor %}",
+    "filtered": "{% for m in messages | selectattr('role', 'equalto', 'assistant') %}{{ m.content }}{% endfor %}",
+}
+TALK = [
+    {"role": "user", "content": "Rain?"},
+    {"role": "assistant", "content": "No."},
+    {"role": "user", "content": "Snow?"},
+    {"role": "assistant", "content": "No."},
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("by index", [0, 1, 2, 3]), ("rebuilt", [0, 1, 2, 3]), ("sliced", [1, 2, 3]), ("filtered", [1, 3])],
+)
+def test_a_piece_knows_its_message_however_the_loop_gets_it(name: str, found: list[int]) -> None:
+    trace = TracedTemplate(parse(LOOPS[name]), {}).render(TALK)
+    assert [piece.message for piece in trace.pieces] == found
+
+
+def test_a_message_merged_from_several_is_of_no_single_message() -> None:
+    merging = (
+        "{% set ns = namespace(text='') %}{% for m in messages %}{% set ns.text = ns.text + m.content %}{% endfor %}"
+        "{% for m in [{'role': 'user', 'content': ns.text}] %}{{ m.content }}{% endfor %}"
+    )
+    trace = TracedTemplate(parse(merging), {}).render(TALK)
+    assert [piece.message for piece in trace.pieces] == [None]
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ SHAPES = {
     "two_loops": ("guard", ["Yes.<|stop|>", "No.<|stop|>"]),
     "slice": ("guard", ["Yes.<|stop|>", "No.<|stop|>"]),
     "header_before": ("wrap", ["Yes.<|stop|>", "No.<|stop|>"]),
-    "rebuilt": ("guard", ["Yes.<|stop|>", "No.<|stop|>"]),
+    "rebuilt": ("split", ["Yes.<|stop|>", "No.<|stop|>"]),
     "continue_break": ("split", ["Yes.<|stop|>", "No.<|stop|>"]),
     "indented_output": ("split", ["    Yes.<|stop|>", "    No.<|stop|>"]),
     "remapped_role": ("guard", ["Yes.</turn>", "No.</turn>"]),
@@ -132,7 +132,9 @@ def test_a_header_that_somebody_types_is_text(name: str) -> None:
 @pytest.mark.parametrize("name", [*SHAPES, *PLACED])
 def test_what_fails_still_fails_and_what_prints_still_prints(name: str, value: Any) -> None:
     messages: list[Message] = [CHAT[0], {"role": "assistant", "content": value}]
-    found = [each for each in candidates(TemplateAnalysis(parse(fixture(name)))) if isinstance(each, Candidate)]
+    found = [
+        each for each in candidates(TemplateAnalysis(parse(fixture(name)))) if isinstance(each, Candidate)
+    ]
 
     def shown(source: str) -> str | None:
         try:
@@ -195,9 +197,3 @@ def test_a_shared_end_begins_with_a_whole_word() -> None:
     assert shared_end(["this is", "was his"]) == ""
     assert shared_end(["Bot:", "Bot:"]) == "Bot:"
     assert shared_end([" \n", "\n"]) == ""
-
-
-def test_rebuilt_messages_are_recognised() -> None:
-    assert rebuilt_from({"role": "bot", "content": "Yes. "}, CHAT) == 1
-    assert rebuilt_from({"role": "user", "content": "Who?"}, CHAT) is None
-    assert rebuilt_from({"role": "user", "content": "One?\nYes."}, CHAT) is None
