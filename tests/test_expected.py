@@ -474,11 +474,6 @@ def test_turns_of_one_shape_have_spans_of_one_shape() -> None:
         ]
 
 
-def bug(why: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(reason=why, strict=True)
-
-
-@bug("`_last_stop` skips an interval that begins before the end of the turn's own text")
 def test_an_end_that_only_the_last_turn_prints_is_the_stop() -> None:
     source = talk(
         "<u>" + SAY, "<a>" + SAY + "{% if loop.last %}<return>{% else %}<e>{% endif %}", "", asked("<a>")
@@ -486,7 +481,6 @@ def test_an_end_that_only_the_last_turn_prints_is_the_stop() -> None:
     assert stops(source) == [("<e>", None), ("<return>", None)]
 
 
-@bug("`_by_next` takes a header for the end of turn if a message without own text is between the two")
 def test_a_message_of_which_only_the_header_is_printed_closes_no_turn() -> None:
     source = (
         "{% for m in messages %}{% if m.role == 'assistant' %}{{ '<|assistant|>' + m.content }}"
@@ -495,32 +489,27 @@ def test_a_message_of_which_only_the_header_is_printed_closes_no_turn() -> None:
     assert spans(source, [user("Rain?"), answer("Looking."), result(""), answer("No.")])[0] == ("Looking.",)
 
 
-@bug("`_followed` keeps one end, although nothing says whose whitespace at the end of the message is")
 def test_whitespace_at_the_end_of_an_unclosed_turn_may_be_on_either_side() -> None:
     [first, last] = spans(UNCLOSED, [user("One?"), answer("Yes. "), user("Two?"), answer("No. ")])
     assert last == ("No. ", "No.")
     assert first == ("Yes. ", "Yes.")
 
 
-@bug("`_printed_like_a_user` gives up on a header with a number in it, and the turn is decided")
 def test_numbered_messages_cannot_be_told_apart() -> None:
     numbered = "{% for m in messages %}{{ '[' ~ loop.index ~ '] ' + m.content + '\\n' }}{% endfor %}"
     assert spans(numbered) == [(), ()]
 
 
-@bug("the row 'look behind the loop' asks only for ends that the next message prints")
 def test_the_end_that_closes_the_last_turn_behind_the_loop_is_its_end() -> None:
     source = talk("<u>" + SAY, ENDS_LATER, "", "{% if add_generation_prompt %}<a>{% else %}<e>{% endif %}")
     assert spans(source) == [("Paris.<e>",), ("Rome.<e>",)]
 
 
-@bug("ends inside the token that opens a result are accepted too")
 def test_no_span_ends_inside_a_token() -> None:
     found = spans(LOOKS_AHEAD, [*TOOL[:3], user("Thanks."), answer("Bye.")])
     assert set(found[0]) <= {"Looking.", "Looking.<r>", "Looking.…<e>"}
 
 
-@bug("`Expectations` lets places decide a turn to which the second road objects")
 def test_places_do_not_overrule_the_second_road(monkeypatch: pytest.MonkeyPatch) -> None:
     from templatefix.expected import expectation
 
@@ -537,7 +526,6 @@ def test_a_blank_before_the_text_may_be_on_either_side(chat: list[Message]) -> N
     assert spans(source, chat) == [(" Paris.</s>", "Paris.</s>"), (" Rome.</s>", "Rome.</s>")]
 
 
-@bug("plain answers have a string as content, and a template that wants parts does not print them")
 def test_a_blank_before_the_text_of_parts_may_be_on_either_side() -> None:
     text = "{{ m.content[0].text }}"
     source = talk("[Q] " + text + " [/Q]", "{{ ' ' + m.content[0].text + '</s> ' }}")
@@ -555,21 +543,14 @@ EITHER_WAY = (
 )
 
 
-@bug("without its results the turn prints those of the next message, which closes them by the same literals")
 def test_a_result_that_is_held_beside_one_that_follows_is_cut_out_whole() -> None:
     reply = answer("No.", tool_calls=[{"name": "look"}], tool_responses=[{"response": "Sunny."}])
     assert spans(EITHER_WAY, [TOOL[0], reply, TOOL[-1]]) == [("<c>look</c>…No.<e>",)]
     assert spans(EITHER_WAY, [TOOL[0], reply, result("Dry."), TOOL[-1]]) == [("<c>look</c>…No.<e>",)]
 
 
-OVERLAPPING = {"unclosed_last"}
-
-
 @pytest.mark.parametrize("name", sorted(file.stem for file in (FIXTURES / "templates").glob("*.jinja")))
 def test_spans_are_in_order_and_apart(name: str, request: pytest.FixtureRequest) -> None:
-    if name in OVERLAPPING:
-        why = "`Sites.decide` gives the end of turn of the message before to an undecided turn"
-        request.node.add_marker(pytest.mark.xfail(reason=why, strict=True))
     source = (FIXTURES / "templates" / f"{name}.jinja").read_text()
     expectations = Expectations(TemplateAnalysis(parse(source), PLACEHOLDERS), MATRIX)
     for each in map(expectations.of, MATRIX):

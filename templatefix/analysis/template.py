@@ -186,17 +186,39 @@ class TemplateAnalysis:
     @cached_property
     def reads_roles(self) -> bool:
         """Whether the role of a message matters; some templates take turns by position alone."""
-        swapped = [{**ASK, "role": "assistant"}, {**ANSWER, "role": "user"}]
+        swapped = [{**self.ask, "role": "assistant"}, {**self.answer, "role": "user"}]
         one, other = (self.plain(chat, None, False, {}) for chat in (self._dialogue, swapped))
         return one is None or one != other
 
     @cached_property
     def _dialogue(self) -> Conversation:
+        """A plain question and its answer, in the format that the template prints."""
+        for chat in ([ASK, ANSWER], [_in_parts(ASK), _in_parts(ANSWER)]):
+            try:
+                render = self.traced(chat, None, False, {})
+            except LimitError:
+                continue
+            if render is not None and render.own(1):
+                return chat
         return [ASK, ANSWER]
+
+    @property
+    def ask(self) -> Message:
+        """A plain question."""
+        return self._dialogue[0]
+
+    @property
+    def answer(self) -> Message:
+        """A plain answer."""
+        return self._dialogue[1]
 
     @cached_property
     def _question(self) -> Conversation:
-        return [ASK]
+        return [self.ask]
+
+
+def _in_parts(message: Message) -> Message:
+    return {**message, "content": [{"type": "text", "text": message["content"]}]}
 
 
 def _or_none(found: _Render | RenderError) -> _Render | None:
@@ -264,7 +286,7 @@ class View:
     @cached_property
     def opening(self) -> str:
         """What is printed before the first question of a conversation; empty where that is not known."""
-        render = self.analysis.traced([ASK], None, False, self.options)
+        render = self.analysis.traced([self.analysis.ask], None, False, self.options)
         return render.text[: render.own(0)[0][0]] if render is not None and render.own(0) else ""
 
     @property

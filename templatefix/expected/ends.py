@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from templatefix.analysis import ANSWER, ASK, Interval, Key, Trace, View
+from templatefix.analysis import Interval, Key, Trace, View
 from templatefix.expected.starts import end_only
 from templatefix.expected.texts import common_suffix, indent_of, visible
 from templatefix.model import Message
@@ -82,7 +82,7 @@ def find_end(view: View, full: Trace, k: int) -> End | str:
         -1,
     )
     if last and rest:
-        middle = _closed_by_next(view, k)
+        middle = _closed_by_next(view, k) or (plain if plain and not printed else "")
         tail = full.text[own[-1][1] :] if own else ""
         if middle and tail.startswith(middle):
             closing = (own[-1][1], own[-1][1] + len(middle))
@@ -90,9 +90,7 @@ def find_end(view: View, full: Trace, k: int) -> End | str:
         if not closed:  # the text at the very end may be a stop
             return End(frozenset([end, rest]), frozenset(flags | {"after-loop", "soft-end"}))
         flags.add("extra-after-loop")
-    ends = frozenset([end])
-    if not printed:  # nothing says whether whitespace at the end of the message is the model's
-        ends = frozenset(range(len(full.text[:end].rstrip()), end + 1))
+    ends = frozenset([end]) if printed else _open_ends(full, end)
     return End(ends, frozenset(flags if printed else flags | {"no-stop"}), stop=stop)
 
 
@@ -104,14 +102,13 @@ def _stop(full: Trace, base: int, end: int, plain: str | None) -> Interval | Non
 
 def _last_stop(view: View, full: Trace, k: int, base: int, end: int) -> Interval | None:
     """Return the end of turn that is printed only behind the last message."""
-    answer = {**ANSWER, "role": view.messages[k].get("role")}
-    for chat, at in (([*view.messages[:k], answer], k), ([ASK, answer], 1)):
+    answer = {**view.analysis.answer, "role": view.messages[k].get("role")}
+    for chat, at in (([*view.messages[:k], answer], k), ([view.analysis.ask, answer], 1)):
         render = view.render(chat)
         if render is not None and render.own(at):
-            tail = "".join(
-                render.text[low:high] for low, high in render.made(at) if low >= render.own(at)[-1][1]
-            )
-            tail = tail.strip()
+            behind = render.own(at)[-1][1]
+            parts = [render.text[max(low, behind) : high] for low, high in render.made(at) if high > behind]
+            tail = "".join(parts).strip()
             return (end - len(tail), end) if tail and full.text[base:end].endswith(tail) else None
     return None
 
@@ -132,8 +129,11 @@ def _may_be_a_remark(view: View, k: int, closing: str) -> bool:
     """Whether several words are printed behind plain answers in the middle, and nothing behind the last one."""
     if len(closing.split()) < 2:
         return False
-    answer = {**ANSWER, "role": view.messages[k].get("role")}
-    alone, question = view.render([ASK, answer]), view.render([ASK, answer, ASK])
+    answer = {**view.analysis.answer, "role": view.messages[k].get("role")}
+    alone, question = (
+        view.render([view.analysis.ask, answer]),
+        view.render([view.analysis.ask, answer, view.analysis.ask]),
+    )
     if alone is None or question is None or not (alone.own(1) and question.own(0)):
         return False
     behind = question.text[question.own(0)[-1][1] :].lstrip()
@@ -156,6 +156,8 @@ def _followed(
     if plain:  # plain answers close themselves: here the next message may do it
         blank = indent_of(gap)
         closing = gap[:blank] + plain if gap[blank:].startswith(plain) else ""
+    elif j > k + 1 and any(full.made(between) for between in range(k + 1, j)):
+        closing = _closing_of_next(view, full, k, j, end)
     else:
         closing = _by_next(view, full, k, j, end, stop)
         if closing is None:
@@ -165,11 +167,30 @@ def _followed(
     if closing.strip():
         behind = end + len(closing.rstrip())
         return End(frozenset([behind]), frozenset(["closed-by-next"]), stop=(end + indent_of(gap), behind))
+    ends = frozenset([end]) if printed else _open_ends(full, end)
     found = first_piece(full, end, stop)
     if found is None:
-        return End(frozenset([end]), frozenset([] if printed else ["no-stop"]))
+        return End(ends, frozenset([] if printed else ["no-stop"]))
     flag = "stop-maybe-next" if printed and plain else "stop-owned-by-next"
-    return End(frozenset([end]), frozenset([flag]), found)
+    return End(ends, frozenset([flag]), found)
+
+
+def _open_ends(full: Trace, end: int) -> frozenset[int]:
+    """Return where a turn may end that nothing closes: whitespace at its end may be the model's, or not."""
+    return frozenset(range(len(full.text[:end].rstrip()), end + 1))
+
+
+def _closing_of_next(view: View, full: Trace, k: int, j: int, end: int) -> str:
+    """Return what closes a turn if the messages up to `j`, of which only headers are printed, are left out."""
+    shorter = view.of([*view.messages[: k + 1], *view.messages[j:]])
+    render = shorter.full
+    if render is None or not render.own(k):
+        return ""
+    found = find_end(shorter, render, k)
+    if isinstance(found, str) or "closed-by-next" not in found.flags:
+        return ""
+    closing = render.text[render.own(k)[-1][1] : max(found.ends)]
+    return closing if full.text.startswith(closing, end) else ""
 
 
 def first_piece(full: Trace, end: int, stop: int) -> Interval | None:
@@ -189,8 +210,11 @@ def first_piece(full: Trace, end: int, stop: int) -> Interval | None:
 
 def plain_close(view: View, k: int) -> str | None:
     """Return what a plain answer in place of turn `k` prints behind its text where a question follows."""
-    answer = {**ANSWER, "role": view.messages[k].get("role")}
-    for chat, at in (([*view.messages[:k], answer, ASK], k), ([ASK, answer, ASK], 1)):
+    answer = {**view.analysis.answer, "role": view.messages[k].get("role")}
+    for chat, at in (
+        ([*view.messages[:k], answer, view.analysis.ask], k),
+        ([view.analysis.ask, answer, view.analysis.ask], 1),
+    ):
         render = view.render(chat)
         if render is not None and render.own(at):
             behind = render.own(at)[-1][1]
@@ -202,7 +226,7 @@ def plain_close(view: View, k: int) -> str | None:
 
 def _tail_in_the_middle(view: View, k: int) -> str:
     """Return what the turn prints in one piece behind its text where a question follows."""
-    render = view.render([*view.messages, ASK])
+    render = view.render([*view.messages, view.analysis.ask])
     if render is None or not render.own(k):
         return ""
     start = render.own(k)[-1][1]
@@ -216,7 +240,7 @@ def _tail_in_the_middle(view: View, k: int) -> str:
 
 def _closed_by_next(view: View, k: int) -> str:
     """Return what the next message prints to close the turn where a question follows."""
-    longer = view.of([*view.messages, ASK])
+    longer = view.of([*view.messages, view.analysis.ask])
     render = longer.full
     if render is None or not render.own(k):
         return ""
@@ -241,8 +265,8 @@ def _by_next(view: View, full: Trace, k: int, j: int, end: int, stop: int) -> st
     chats: Sequence[tuple[Sequence[Message], int]] = (
         (rest, 0),
         ([*before, *rest], k),
-        ([ASK, *rest], 1),
-        ([*before, ASK, *rest], k + 1),
+        ([view.analysis.ask, *rest], 1),
+        ([*before, view.analysis.ask, *rest], k + 1),
     )
     for chat, at in chats:
         render = view.render(chat)

@@ -150,14 +150,15 @@ class Expectations:
         elsewhere = turn.flags & {"closed-by-next", "transferred", "after-loop"}
         end = min(turn.starts) if elsewhere else min(turn.ends)
         why = objection(view, trace.text, turn.message, turn.starts, end)
-        return Undecided(turn.message, f"prefixes of plain renders disagree: {why}") if why else turn
+        reason = f"prefixes of plain renders disagree: {why}"
+        return Undecided(turn.message, reason, vetoed=True) if why else turn
 
     def _decided(self, each: Expectation) -> Expectation:
         if each.trace is None or not any(isinstance(turn, Undecided) for turn in each.turns):
             return each
         turns = tuple(
             (self.sites.decide(each.trace, each.probe.messages, turn) or turn)
-            if isinstance(turn, Undecided)
+            if isinstance(turn, Undecided) and not turn.vetoed
             else turn
             for turn in each.turns
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from templatefix.analysis import ANSWER, ASK, View
+from templatefix.analysis import View
 
 
 def objection(view: View, text: str, message: int, starts: frozenset[int], end: int) -> str:
@@ -28,7 +28,9 @@ def objection(view: View, text: str, message: int, starts: frozenset[int], end: 
         return view.analysis.plain(messages, view.tools, prompt, options)
 
     opened = set()
-    for options in view.settings:
+    # What is prepended behind an answer may only end that one.
+    again = bool(message) and before[-1].get("role") == view.messages[message].get("role")
+    for options in () if again else view.settings:
         asked, bare = plain(before, True, options), plain(before, False, options)
         if asked and bare is not None and asked != bare and asked.startswith(bare) and text.startswith(asked):
             opened.add(len(asked))
@@ -39,7 +41,9 @@ def objection(view: View, text: str, message: int, starts: frozenset[int], end: 
         return f"the text {text[max(starts) : min(opened)]!r} of the generation prompt is in the span"
     if whole and text.startswith(whole.rstrip()) and end > len(whole) and text[len(whole) : end].strip():
         # What is printed whoever speaks next closes the turn, although nothing does where it is last.
-        followed = [plain([*upto, each], False, view.options) for each in (ASK, ANSWER)]
+        followed = [
+            plain([*upto, each], False, view.options) for each in (view.analysis.ask, view.analysis.answer)
+        ]
         if not all(each is None or each.startswith(text[:end]) for each in followed):
             return f"the text {text[len(whole) : end]!r} of the next message is in the span"
     return ""

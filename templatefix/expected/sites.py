@@ -106,6 +106,8 @@ class Sites:
             for at, site in zip(range(start, end), _sites(trace, messages, index, start, end), strict=False):
                 stop = end if site[0] != "literal" else at + 1
                 label = self._label(site)
+                if trace.ats[index] not in (undecided.message, None):
+                    label = "out"  # what was printed for a message beside it
                 if label is None and not trace.text[at:stop].isspace():
                     return None
                 found.append((at, stop, label or "any"))

@@ -62,10 +62,17 @@ class ExpectedSpan:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """An assistant turn whose expected span is not known, and why."""
+    """An assistant turn whose expected span is not known, and why.
+
+    Args:
+        message (`int`): Index of the message.
+        reason (`str`): Why, for people.
+        vetoed (`bool`): Whether the two roads disagree; then nothing else can decide it.
+    """
 
     message: int
     reason: str
+    vetoed: bool = False
 
 
 def infer_span(view: View, full: Trace, k: int) -> ExpectedSpan | Undecided:
@@ -99,9 +106,8 @@ def infer_span(view: View, full: Trace, k: int) -> ExpectedSpan | Undecided:
     if interruptions and own and own[-1][1] <= interruptions[-1].start:
         # Behind the result only the turn is closed: the model may have stopped before it.
         before = interruptions[-1]
-        ends = ends | frozenset(
-            range(len(full.text[: before.start].rstrip()), max(before[:1] + before[2:]) + 1)
-        )
+        blanks = range(len(full.text[: before.start].rstrip()), before.start + 1)
+        ends = ends | frozenset([*blanks, before.opening])
         ended = replace(ended, stop=None)
     if _opens_a_question(view, full, start, max(ends), interruptions):
         return Undecided(k, "what opens a question is printed within the turn")
@@ -151,9 +157,11 @@ def _interruptions(view: View, full: Trace, k: int, start: int, end: int) -> tup
     kept: set[tuple[Key, tuple[int, ...]]] = set()
     bare: Trace | None = None
     if held:
-        messages = [*view.messages]
-        messages[k] = _without_results(messages[k])
-        bare = view.render(messages)
+        behind = next(
+            (at for at in range(k + 1, len(view.messages)) if view.messages[at].get("role") != "tool"), None
+        )
+        rest = [] if behind is None else view.messages[behind:]
+        bare = view.render([*view.messages[:k], _without_results(view.messages[k]), *rest])
         if bare is None:
             return (
                 "the template does not print a call without its result, so what closes the call is not known"

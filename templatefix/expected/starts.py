@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from templatefix.analysis import ANSWER, ASK, Key, Trace, View
+from templatefix.analysis import Key, Trace, View
 from templatefix.expected.texts import common_prefix, indent_of, last_end
 
 Starts = tuple[set[int], frozenset[str]]
@@ -240,8 +240,8 @@ def _printed_for(full: Trace, k: int, start: int, end: int) -> bool:
 
 def _plain_part(view: View, k: int, prompt: Trace, asked: str) -> int:
     """Return how much of the prompt a plain answer in the middle prints: the rest is a prefill."""
-    answer = {**ANSWER, "role": view.messages[k].get("role")}
-    for rest in ([ASK], []):
+    answer = {**view.analysis.answer, "role": view.messages[k].get("role")}
+    for rest in ([view.analysis.ask], []):
         render = view.render([*view.messages[:k], answer, *rest])
         if render is None or not render.own(k):
             continue
@@ -255,7 +255,7 @@ def _plain_part(view: View, k: int, prompt: Trace, asked: str) -> int:
 def _plain_header(view: View, k: int, full: Trace, after: int) -> str | None:
     """Return what stands between the prompt and a plain answer in place of turn `k`."""
     for rest in (view.messages[k + 1 :], []):
-        render = view.render([*view.messages[:k], ANSWER, *rest])
+        render = view.render([*view.messages[:k], view.analysis.answer, *rest])
         if render is not None and render.own(k):
             start = render.own(k)[0][0]
             theirs, ours, _ = anchor(render, full, k, after)
@@ -276,8 +276,8 @@ def _printed_like_a_user(view: View, k: int) -> bool:
     """Whether an answer is printed by the same literals as a question, and without its role."""
     seen: list[set[Key]] = []
     for role in ("assistant", "user"):
-        message = {**ANSWER, "role": role}
-        for chat, at in (([ASK, message], 1), ([*view.messages[:k], message], k)):
+        message = {**view.analysis.answer, "role": role}
+        for chat, at in (([view.analysis.ask, message], 1), ([*view.messages[:k], message], k)):
             render = view.render(chat)
             if render is not None and render.own(at):
                 break
@@ -289,20 +289,19 @@ def _printed_like_a_user(view: View, k: int) -> bool:
             for char in range(low, high):
                 if any(start <= char < end for start, end in own) or render.text[char].isspace():
                     continue
-                key = render.key(char)
-                if key is None:
-                    return False
-                keys.add(key)
+                if render.origin(char).kind == "message":
+                    return False  # its role
+                keys.add(render.key(char) or ("output", str(render.origin(char).via), 0))
         seen.append(keys)
     return seen[0] == seen[1]
 
 
 def _transferred(view: View, full: Trace, k: int, start: int, low: int) -> set[int]:
     """Find the header by the literal that ends the prompt after a plain question."""
-    if k == 1 and view.messages[0] is ASK:
+    if k == 1 and view.messages[0] is view.analysis.ask:
         return set()
     for rest in (view.messages[k:], view.messages[k : k + 1]):
-        asked = view.of([ASK, *rest])
+        asked = view.of([view.analysis.ask, *rest])
         render = asked.full
         if render is None or not render.own(1):
             continue

@@ -182,7 +182,7 @@ def _gap(text: str, stretch: Interruption) -> Gap:
     """
     before = len(text[: stretch.start].rstrip())
     behind = stretch.end + len(text[stretch.end :]) - len(text[stretch.end :].lstrip())
-    exits = range(before, max(stretch.start, stretch.opening) + 1)
+    exits = [*range(before, stretch.start + 1), stretch.opening]
     return Gap(frozenset(exits), frozenset(range(len(text[: stretch.end].rstrip()), behind + 1)))
 
 
