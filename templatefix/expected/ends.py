@@ -176,8 +176,8 @@ def _followed(
 
 
 def _open_ends(full: Trace, end: int) -> frozenset[int]:
-    """Return where a turn may end that nothing closes: whitespace at its end may be the model's, or not."""
-    return frozenset(range(len(full.text[:end].rstrip()), end + 1))
+    """Return where a turn may end that nothing closes: whitespace round its end may be the model's, or not."""
+    return frozenset(range(len(full.text[:end].rstrip()), end + indent_of(full.text[end:]) + 1))
 
 
 def _closing_of_next(view: View, full: Trace, k: int, j: int, end: int) -> str:

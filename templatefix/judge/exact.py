@@ -38,6 +38,7 @@ class Allowed:
         message (`int`): Index of the message.
         starts (`frozenset[int]`): Where it may start.
         ends (`frozenset[int]`): Where it may end.
+        header (`int`): Where the header before it begins.
         visible_end (`int`): Where it ends at the latest, but for whitespace.
         optional (`bool`): Whether nothing need be marked.
         gaps (`tuple[Gap, ...]`): What may be left out within it.
@@ -48,6 +49,7 @@ class Allowed:
     message: int
     starts: frozenset[int]
     ends: frozenset[int]
+    header: int
     visible_end: int
     optional: bool = False
     gaps: tuple[Gap, ...] = ()
@@ -57,7 +59,8 @@ class Allowed:
     @property
     def window(self) -> Span:
         """The range in which marked text belongs to this turn."""
-        return Span(min(min(self.starts), max(self.ends)), max(self.ends))
+        first = min(min(self.starts), max(self.ends))
+        return Span(min(self.header, first) if self.optional else first, max(self.ends))
 
 
 def exact_span(
@@ -161,7 +164,7 @@ def allowed(turn: ExpectedSpan, text: str, policy: Policy, special_tokens: Seque
         ends = ends | {stop[1]} if not needs_stop else frozenset([stop[1]])
         visible_end = stop[1]
     gaps = tuple(_gap(text, stretch) for stretch in turn.interruptions)
-    return Allowed(turn.message, starts, ends, visible_end, turn.optional, gaps, stop, needs_stop)
+    return Allowed(turn.message, starts, ends, turn.header, visible_end, turn.optional, gaps, stop, needs_stop)
 
 
 def _header_starts(turn: ExpectedSpan, text: str, starts: frozenset[int]) -> frozenset[int]:
