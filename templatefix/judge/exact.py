@@ -145,7 +145,9 @@ def allowed(turn: ExpectedSpan, text: str, policy: Policy, special_tokens: Seque
     """Return where the marked text of a turn may start and end under a policy."""
     starts, ends = turn.starts, turn.ends
     if turn.optional:
-        starts = ends = frozenset(range(min(min(starts), min(ends)), max(max(starts), max(ends)) + 1))
+        last = max(max(starts), max(ends))
+        last += len(text[last:]) - len(text[last:].lstrip())
+        starts = ends = frozenset(range(min(min(starts), min(ends)), last + 1))
     elif policy.prefill != "either":
         starts = frozenset([min(starts) if policy.prefill == "inside" else max(starts)])
     if policy.whitespace == "allowed" and turn.blank:

@@ -90,8 +90,7 @@ def _refused(outcome: Outcome, refusal: Refusal, width: int) -> list[str]:
     lines += _shown(outcome.template.source, refusal.line, width)
     lines += _tried(outcome.attempts, width)
     if any(attempt.faults == {"whitespace-trained"} for attempt in outcome.attempts):
-        cure += " The only fault of one patch is whitespace after the end of turn: `templatefix verify --whitespace "
-        cure += "allowed` lets that stand."
+        cure += " The only fault of one patch is whitespace after the end of turn, which `templatefix verify` allows."
     return [*lines, *_paragraph(f"Cure: {cure}", width)]
 
 
