@@ -38,6 +38,7 @@ class Observer:
     elsewhere: set[int] = field(default_factory=set)
     answers: dict[Span, set[bool]] = field(default_factory=dict)
     looped: set[Span] = field(default_factory=set)
+    loops: set[int] = field(default_factory=set)
     _possible: dict[int, bool] = field(default_factory=dict, repr=False)
 
     @property
@@ -80,6 +81,7 @@ class Observer:
                 self.printed.add((piece.leaf, piece.atom))
             if piece.message is not None and _of_another(probe, piece.message, trace, piece.span):
                 self.elsewhere.add(piece.leaf)
+        self.loops |= trace.rendered.loops
         for start, end, truth, message in trace.rendered.tests:
             span = Span(start, end)
             self.answers.setdefault(span, set()).add(truth)
@@ -145,11 +147,8 @@ class Observer:
 
     def _kinds(self) -> list[tuple[int, str]]:
         """Each output in a loop over messages that prints more than whitespace, and whose it is."""
-        of_messages = {id(self.leaves[leaf]) for leaf, role in self.ran if role}
-        loops = {
-            id(each) for leaf in of_messages for each in self.places[leaf] if isinstance(each, nodes.For)
-        }
-        loops |= self._message_loops
+        every = self.source.tree.find_all(nodes.For)
+        loops = {id(each) for each in every if span_of(each).start in self.loops} | self._message_loops
         ran = {leaf for leaf, _ in self.ran}
         kinds = []
         for index, output in enumerate(self.leaves):

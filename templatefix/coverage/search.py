@@ -40,9 +40,13 @@ def _both_ways(observer: Observer, fits: Callable[[Probe], bool]) -> Iterator[Pr
         left = [span for span, answers in observer.answers.items() if len(answers) == 1 and span in known]
         for span in sorted(set(left) - asked):
             asked.add(span)
+            change = ""
             for probe in islice(probes_for_condition(observer.source, known[span]), _TRIES_EACH):
-                if tries == 0 or len(observer.answers[span]) == 2:
-                    break
+                # What has met the condition is tried on other conversations too: another condition may need both.
+                if tries == 0 or (change and not probe.name.endswith(change)):
+                    continue
                 tries -= 1
                 if fits(probe) and observer.see([probe]):
                     yield probe
+                if len(observer.answers[span]) == 2 and not change:
+                    change = probe.name.rpartition(", ")[2]

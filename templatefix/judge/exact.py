@@ -166,7 +166,9 @@ def allowed(turn: ExpectedSpan, text: str, policy: Policy, special_tokens: Seque
         ends = ends | {stop[1]} if not needs_stop else frozenset([stop[1]])
         visible_end = stop[1]
     gaps = tuple(_gap(text, stretch) for stretch in turn.interruptions)
-    return Allowed(turn.message, starts, ends, turn.header, visible_end, turn.optional, gaps, stop, needs_stop)
+    return Allowed(
+        turn.message, starts, ends, turn.header, visible_end, turn.optional, gaps, stop, needs_stop
+    )
 
 
 def _header_starts(turn: ExpectedSpan, text: str, starts: frozenset[int]) -> frozenset[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import product
 from typing import Any
 
 from jinja2 import nodes
@@ -43,6 +44,12 @@ _BY_TEST: dict[str, tuple[Any, ...]] = {
     "undefined": ("Word",),
 }
 """Values that a test of Jinja asks for; what it does not ask for is what other probes have."""
+_OPTION_BASES = [
+    each
+    for each in MATRIX
+    if each.name
+    in ("two turns", "tool call with content and reasoning, then the tool", "call at the end with content")
+]
 _STANDARD = ("system", "user", "assistant", "tool")
 
 
@@ -273,11 +280,8 @@ def _given(
     """Conversations in which what an expression reads has each of some values."""
     for node in (subject, *subject.find_all(nodes.Expr)):
         if isinstance(node, nodes.Name) and node.name in facts.variables:
-            for value in values:
-                yield _with_option(MATRIX[1], node.name, value)
-                yield _with_option(
-                    next(each for each in MATRIX if "then the tool" in each.name), node.name, value
-                )
+            for value, base in product(values, _OPTION_BASES):
+                yield _with_option(base, node.name, value)
         if not isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem | nodes.Call | nodes.Filter):
             continue
         for path in sorted(facts.messages.resolve(node), key=str):

@@ -144,8 +144,9 @@ class _Rewriter(NodeTransformer):
         if test is not None:
             node.test = self._condition(test)
         if isinstance(node.target, nodes.Name):
-            names = (nodes.Name(name, "load") for name in (node.target.name, *lists))
-            node.body = [nodes.ExprStmt(through(ENTER, *names), lineno=node.lineno), *node.body]
+            item, *others = (nodes.Name(name, "load") for name in (node.target.name, *lists))
+            entered = through(ENTER, item, nodes.Const(span_of(node).start), *others)
+            node.body = [nodes.ExprStmt(entered, lineno=node.lineno), *node.body]
         save, back = (
             nodes.ExprStmt(through(name, nodes.Const(None)), lineno=node.lineno) for name in (SAVE, BACK)
         )

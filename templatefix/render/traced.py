@@ -82,6 +82,7 @@ class TracedRender:
             many characters each of its operands printed, and the message that the loop was at.
         tests (`frozenset`): The conditions that ran: start and end in the source, the truth, and that message.
         outputs (`frozenset`): Pairs of an output that ran, by its source offset, and that message.
+        loops (`frozenset[int]`): The loops over messages that ran, by their source offset.
         lists (`frozenset[int]`): Messages of which a list or mapping was printed as Python's `repr`.
     """
 
@@ -91,6 +92,7 @@ class TracedRender:
     tests: frozenset[tuple[int, int, bool, int | None]] = frozenset()
     outputs: frozenset[tuple[int, int | None]] = frozenset()
     lists: frozenset[int] = frozenset()
+    loops: frozenset[int] = frozenset()
 
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
@@ -145,6 +147,7 @@ class TracedTemplate:
             frozenset(recorder.tests),
             frozenset(recorder.outputs),
             frozenset(recorder.lists),
+            frozenset(recorder.loops),
         )
 
     def _message(self, index: int, message: Mapping[str, Any]) -> dict[str, Any]:
@@ -197,6 +200,7 @@ class _Recorder:
         self.tests: set[tuple[int, int, bool, int | None]] = set()
         self.outputs: set[tuple[int, int | None]] = set()
         self.lists: set[int] = set()
+        self.loops: set[int] = set()
         self.runs: list[tuple[int, tuple[int, ...], int | None]] = []
         self.parts: list[int] = []
 
@@ -215,9 +219,11 @@ class _Recorder:
             visit(message, index)
         return found
 
-    def enter(self, item: Any, lists: Sequence[Any]) -> None:
+    def enter(self, item: Any, loop: int, lists: Sequence[Any]) -> None:
         """Begin a turn of a loop. One that looks back prints for the message that it looks from."""
         index = self.message_of(item, lists)
+        if index is not None and (isinstance(item, int) or (isinstance(item, dict) and "role" in item)):
+            self.loops.add(loop)
         outer = self.stack[-1] if self.stack else None
         if index is not None:
             self.at = index if outer is None or index >= outer else outer
@@ -344,8 +350,8 @@ class _Environment(Environment):
         return text
 
     @pass_context
-    def _enter(self, _: Context, item: Any, *lists: Any) -> str:
-        self.recorder.enter(item, lists)
+    def _enter(self, _: Context, item: Any, loop: int, *lists: Any) -> str:
+        self.recorder.enter(item, loop, lists)
         return ""
 
     @pass_context
