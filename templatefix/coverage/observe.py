@@ -39,6 +39,7 @@ class Observer:
     answers: dict[Span, set[bool]] = field(default_factory=dict)
     looped: set[Span] = field(default_factory=set)
     loops: set[int] = field(default_factory=set)
+    asked_by: dict[Span, Probe] = field(default_factory=dict)
     _possible: dict[int, bool] = field(default_factory=dict, repr=False)
 
     @property
@@ -85,6 +86,8 @@ class Observer:
         for start, end, truth, message in trace.rendered.tests:
             span = Span(start, end)
             self.answers.setdefault(span, set()).add(truth)
+            if message is not None and probe.messages[message].get("role") == "assistant":
+                self.asked_by.setdefault(span, probe)
             if message is not None:
                 self.looped.add(span)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
+
+from jinja2 import nodes
 
 from templatefix.coverage.observe import Observer
 from templatefix.model import Span
@@ -41,7 +43,7 @@ def _both_ways(observer: Observer, fits: Callable[[Probe], bool]) -> Iterator[Pr
         for span in sorted(set(left) - asked):
             asked.add(span)
             change = ""
-            for probe in islice(probes_for_condition(observer.source, known[span]), _TRIES_EACH):
+            for probe in islice(_candidates(observer, span, known), _TRIES_EACH):
                 # What has met the condition is tried on other conversations too: another condition may need both.
                 if tries == 0 or (change and not probe.name.endswith(change)):
                     continue
@@ -50,3 +52,7 @@ def _both_ways(observer: Observer, fits: Callable[[Probe], bool]) -> Iterator[Pr
                     yield probe
                 if len(observer.answers[span]) == 2 and not change:
                     change = probe.name.rpartition(", ")[2]
+
+
+def _candidates(observer: Observer, span: Span, known: Mapping[Span, nodes.Expr]) -> Iterator[Probe]:
+    return probes_for_condition(observer.source, known[span], observer.asked_by.get(span))

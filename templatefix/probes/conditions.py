@@ -61,6 +61,7 @@ class _Facts:
     messages: Reader
     tools: Reader
     variables: frozenset[str]
+    base: Probe | None = None
 
     def values(self, node: nodes.Node, steps: int = 4) -> list[Any]:
         """The constants that an expression may be: its own, the keys of a mapping, what a name was set to.
@@ -109,14 +110,15 @@ def _facts(source: Source) -> _Facts:
     return _Facts(source, Reader(source.tree, "messages"), Reader(source.tree, "tools"), known)
 
 
-def probes_for_condition(source: Source, condition: nodes.Expr) -> Iterator[Probe]:
+def probes_for_condition(source: Source, condition: nodes.Expr, base: Probe | None = None) -> Iterator[Probe]:
     """Yield conversations on which a condition may have another answer, the likeliest first.
 
     Args:
         source (`Source`): The template.
         condition (`jinja2.nodes.Expr`): One of its conditions.
+        base (`Probe`, *optional*): A conversation on which the condition is asked.
     """
-    facts = _facts(source)
+    facts = replace(_facts(source), base=base)
     seen: set[str] = set()
     for expression in _behind(facts, condition):
         for each in _made(facts, expression):
@@ -209,7 +211,24 @@ def _made(facts: _Facts, root: nodes.Node) -> Iterator[Probe]:
             yield from _given(facts, node.node, _BY_TEST.get(node.name, ()), node)
         elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
             yield from _called(facts, node, node.node)
+        elif (
+            isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and node.node.name == "loop"
+        ):
+            yield from _cut(facts.base)
     yield from _given(facts, root, ("Word", "", None))
+
+
+def _cut(base: Probe | None) -> Iterator[Probe]:
+    """Conversations that end with one of the assistant's messages, or begin with it."""
+    for at in base.assistant if base else ():
+        assert base is not None
+        for name, part in (
+            (f"up to message {at}", slice(at + 1)),
+            (f"from message {at} on", slice(at, None)),
+        ):
+            yield replace(
+                base, name=f"{base.name}, {name}", messages=base.messages[part], turns=base.turns[part]
+            )
 
 
 def _compared(facts: _Facts, compare: nodes.Compare) -> Iterator[Probe]:
@@ -280,13 +299,13 @@ def _given(
     """Conversations in which what an expression reads has each of some values."""
     for node in (subject, *subject.find_all(nodes.Expr)):
         if isinstance(node, nodes.Name) and node.name in facts.variables:
-            for value, base in product(values, _OPTION_BASES):
+            for value, base in product(values, [*_OPTION_BASES, *([facts.base] if facts.base else [])]):
                 yield _with_option(base, node.name, value)
         if not isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem | nodes.Call | nodes.Filter):
             continue
         for path in sorted(facts.messages.resolve(node), key=str):
             for value in values if path else ():
-                yield from _with_value(path, value)
+                yield from _with_value(path, value, facts.base)
         for path in sorted(facts.tools.resolve(node), key=str):
             for value in values if path else ():
                 yield from _with_tool(path, value)
@@ -303,7 +322,7 @@ def _with_tool(path: Path, value: Any) -> Iterator[Probe]:
         yield replace(base, name=f"{base.name}, tool {'.'.join(path)}={_short(value)}", tools=tools)
 
 
-def _with_value(path: Path, value: Any) -> Iterator[Probe]:
+def _with_value(path: Path, value: Any, asked: Probe | None = None) -> Iterator[Probe]:
     if path == ("role",):
         if isinstance(value, str) and value not in _STANDARD:
             message, turn = say("observer", 3)
@@ -311,7 +330,7 @@ def _with_value(path: Path, value: Any) -> Iterator[Probe]:
             yield probe(f"the role {value!r} first", said, *dialogue(2))
             yield probe(f"the role {value!r}", *dialogue(1), said, *dialogue(1, after=7))
         return
-    for base in _bases(path):
+    for base in [*_bases(path), *([asked] if asked else [])]:
         for role in ("assistant", "user", "tool", "system"):
             messages: list[Message] = []
             turns: list[Turn] = []
