@@ -28,7 +28,15 @@ def find_starts(view: View, full: Trace, k: int) -> Starts | str:
     search = _Search(view, full, k)
     for options in view.settings:
         search.compare(options)
-    return search.result()
+    found = search.result()
+    if isinstance(found, str) or "printed-as-user" in found[1]:
+        return found
+    starts, flags = found
+    starts = starts | search.common_header()
+    header = _role_header(view)
+    # A header that the prompt lacks here is no text of the model's either.
+    behind = {at + len(header) for at in starts if header.strip() and full.text.startswith(header, at)}
+    return starts | {at for at in behind if at <= search.text_start}, flags
 
 
 def anchor(one: Trace, full: Trace, k: int, before: int) -> tuple[int, int, int | None]:
@@ -62,6 +70,7 @@ class _Search:
         self.flags: set[str] = set()
         self.rendered = 0
         self.unasked: int | None = None
+        self.prompts: list[tuple[str, int, int, int, Trace]] = []
 
     def compare(self, options: Mapping[str, Any]) -> None:
         """Compare the turn with the generation prompt of one setting."""
@@ -88,6 +97,7 @@ class _Search:
             closed = 0
             while f + closed < self.text_start and full.at(f + closed) == message and closed < shared:
                 closed += 1
+        self.prompts.append((asked, closed, p, f, prompt))
         if not asked[shared:].strip():  # the whole prompt is printed before the turn
             self.whole.add(f + shared)
             if f + shared > self.text_start:  # its end is a text of the message: a prefill
@@ -165,6 +175,21 @@ class _Search:
                 self.flags.add("moved")
                 return
 
+    def common_header(self) -> set[int]:
+        """Find where the header ends that every setting's prompt shares: what follows is a prefill of some mode."""
+        if len({asked for asked, *_ in self.prompts}) < 2:
+            return set()
+        asked, closed, p, f, prompt = self.prompts[0]
+        at = min(common_prefix(asked, other) for other, *_ in self.prompts)
+        while at > closed and p + at not in prompt.edges:
+            at -= 1
+        fits = (
+            asked[closed:at].strip()
+            and self.full.text.startswith(asked[:at], f)
+            and f + at <= self.text_start
+        )
+        return {f + at} if fits and not self._opens_a_question(asked[closed:at]) else set()
+
     def result(self) -> Starts | str:
         """Return the first answer of the table that applies."""
         view, full, k, start = self.view, self.full, self.k, self.text_start
@@ -228,6 +253,19 @@ class _Search:
                 self.flags | {"no-prompt"}
             )
         return None
+
+
+def _role_header(view: View) -> str:
+    """Return the header of a plain answer to a plain question, without a prefill."""
+    analysis = view.analysis
+    prompt = analysis.traced([analysis.ask], None, True, view.options)
+    bare = analysis.traced([analysis.ask], None, False, view.options)
+    if prompt is None or bare is None or not prompt.own(0) or prompt.text == bare.text:
+        return ""
+    asked = prompt.text[prompt.own(0)[-1][1] :]
+    closed = common_prefix(prompt.text, bare.text) - prompt.own(0)[-1][1]
+    head = _plain_part(view.of([analysis.ask, analysis.answer]), 1, prompt, asked)
+    return asked[closed:head] if 0 <= closed < head else ""
 
 
 def _printed_for(full: Trace, k: int, start: int, end: int) -> bool:
