@@ -45,6 +45,7 @@ class TemplateAnalysis:
         self._traced: dict[Any, Trace | RenderError] = {}
         self._kept: list[Any] = []  # keys hold identities
         self.known_shapes: dict[Any, Any] = {}
+        self.prompt_variables: set[str] = set()
 
     @cached_property
     def _tracer(self) -> TracedTemplate:
@@ -159,10 +160,13 @@ class TemplateAnalysis:
     def settings(self) -> tuple[Mapping[str, Any], ...]:
         """The variables, one value each, that change what a generation prompt prints after a question."""
         found: list[Mapping[str, Any]] = [{}]
-        seen = {self._prompt({})}
+        plain = self._prompt({})
+        seen = {plain}
         switches = [("enable_thinking", value) for value in (True, False)]
         for name, value in (*switches, *_values(self.source, asked_variables(self.source))):
             prompt = self._prompt({name: value})
+            if prompt is not None and prompt != plain:
+                self.prompt_variables.add(name)
             if prompt is not None and prompt not in seen:
                 seen.add(prompt)
                 found.append({name: value})
@@ -270,10 +274,10 @@ class View:
     @cached_property
     def settings(self) -> tuple[Mapping[str, Any], ...]:
         """The variables under which inference may open a turn: these, and those that change the generation prompt."""
-        names = {name for setting in self.analysis.settings for name in setting}
-        kept = {name: value for name, value in self.options.items() if name not in names}
         found: list[Mapping[str, Any]] = [self.options]
-        for setting in self.analysis.settings:
+        settings, names = self.analysis.settings, self.analysis.prompt_variables
+        kept = {name: value for name, value in self.options.items() if name not in names}
+        for setting in settings:
             options = {**kept, **setting}
             if options not in found:
                 found.append(options)

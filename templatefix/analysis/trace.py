@@ -18,6 +18,10 @@ Key = tuple[str, int | str, int]
 """What identifies the place in the template that printed a character: kind, source offset or variable, and index."""
 
 
+_SPEAKER = (("role",), ("name",))
+"""Keys of a message that say who speaks, not what is said."""
+
+
 def _speaker(path: Path) -> int:
     """Return the message that says a text; a negative number for what it only holds, such as a tool's result."""
     index: int = path[0]
@@ -56,7 +60,7 @@ class Trace:
         for origin in self.origins:
             key = id(origin)
             if key not in known:
-                known[key] = frozenset(_speaker(path) for path in origin.fields if path[1:] != ("role",))
+                known[key] = frozenset(_speaker(path) for path in origin.fields if path[1:] not in _SPEAKER)
             found.append(known[key])
         return found
 
@@ -151,9 +155,9 @@ class Trace:
         return frozenset(found)
 
     def is_role(self, at: int, message: int) -> bool:
-        """Whether a character is of the name of a message's role."""
+        """Whether a character says who speaks in a message: the name of its role, or of the speaker."""
         origin = self.origin(at)
-        return origin.kind == "message" and origin.place == (message, "role")
+        return origin.kind == "message" and origin.place[0] == message and origin.place[1:] in _SPEAKER
 
     def says(self, at: int) -> frozenset[int]:
         """Return the messages that a character says something of."""

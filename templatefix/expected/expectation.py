@@ -11,7 +11,7 @@ from templatefix.expected.prefixes import objection
 from templatefix.expected.shapes import span_of_turn
 from templatefix.expected.sites import Sites
 from templatefix.expected.spans import ExpectedSpan, Undecided
-from templatefix.probes import Probe
+from templatefix.probes import Probe, of_others
 
 Turn = ExpectedSpan | Undecided
 
@@ -145,8 +145,8 @@ class Expectations:
 
     def _checked(self, view: View, trace: Trace, turn: Turn) -> Turn:
         """Return the turn, or undecided where the second road objects."""
-        if isinstance(turn, Undecided) or turn.optional:
-            return turn
+        if isinstance(turn, Undecided) or turn.optional or any(map(of_others, view.messages[turn.message])):
+            return turn  # prefixes know nothing of a result that the message holds
         elsewhere = turn.flags & {"closed-by-next", "transferred", "after-loop"}
         end = min(turn.starts) if elsewhere else min(turn.ends)
         why = objection(view, trace.text, turn.message, turn.starts, end)

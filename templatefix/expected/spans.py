@@ -100,9 +100,14 @@ def infer_span(view: View, full: Trace, k: int) -> ExpectedSpan | Undecided:
     silent = frozenset() if own else frozenset(["silent"])
     first = own[0][0] if own else start
     last = max(made[-1][1] if own else 0, start)
+    if any(map(of_others, view.messages[k])):
+        first = start  # a result that the message holds may be printed before its own text
     interruptions = _interruptions(view, full, k, max(start, first), min(max(ends), last))
     if isinstance(interruptions, str):
         return Undecided(k, interruptions)
+    while interruptions and interruptions[0].start <= max(starts):
+        starts, interruptions = {interruptions[0].end}, interruptions[1:]
+        start = min(starts)
     if interruptions and own and own[-1][1] <= interruptions[-1].start:
         # Behind the result only the turn is closed: the model may have stopped before it.
         before = interruptions[-1]
@@ -153,7 +158,7 @@ def _interruptions(view: View, full: Trace, k: int, start: int, end: int) -> tup
     """
     own = [full.at(at) for at, _ in full.own(k)]
     home = {k, None} | (set(own) if all(at not in (k, None) for at in own) else set())
-    held = any(~k in says for says in full.messages)
+    held = any(~k in says for says in full.messages) or any(map(of_others, view.messages[k]))
     kept: set[tuple[Key, tuple[int, ...]]] = set()
     bare: Trace | None = None
     if held:
@@ -179,7 +184,9 @@ def _interruptions(view: View, full: Trace, k: int, start: int, end: int) -> tup
             found[-1] = (found[-1][0], high, found[-1][2] or foreign)
         else:
             found.append((low, high, foreign))
-    stretches = [(low, high) for low, high, foreign in found if foreign and full.text[low:high].strip()]
+    stretches = [
+        (low, high) for low, high, foreign in found if (foreign or held) and full.text[low:high].strip()
+    ]
     stretches = [(_behind_stop(view, full, k, low, high), high) for low, high in stretches]
     if bare is not None:
         stretches = [(low, _reentry(full, bare, k, high)) for low, high in stretches]

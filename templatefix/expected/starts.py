@@ -201,8 +201,9 @@ class _Search:
         if self.whole:
             return self.whole, frozenset(self.flags | ({"soft-start"} if len(self.whole) > 1 else set()))
         if self.partial:
-            if any(full.is_role(at, k) for at in range(min(self.partial), start)):
-                return "the generation prompt opens a message of another role"
+            named = [at for at in range(min(self.partial), start) if full.is_role(at, k)]
+            if named:
+                return self._behind_name(named[-1] + 1)
             return self.partial, frozenset(self.flags | {"prefill-dropped"})
         if self.unasked is None and self.rendered:
             self._drop_tail()
@@ -220,6 +221,19 @@ class _Search:
         if not self.rendered:
             return "the template raises where a generation prompt is asked for"
         return "the generation prompt does not match how this turn starts"
+
+    def _behind_name(self, name: int) -> Starts | str:
+        """Find where a header ends that has a name in it, by what follows the role in a prompt."""
+        behind = self.full.text[name : self.text_start]
+        found = set()
+        for asked, closed, *_ in self.prompts:
+            ends = (
+                length for length in range(len(behind), 0, -1) if asked[closed:].endswith(behind[:length])
+            )
+            found |= {name + length for length in [next(ends, 0)] if length}
+        if not found:
+            return "the generation prompt opens a message of another role"
+        return found, frozenset(self.flags | {"named"})
 
     def _drop_tail(self) -> None:
         """Drop from a prompt that is printed unasked what is printed only because it is the end."""
