@@ -31,7 +31,7 @@ class RefusalKind(StrEnum):
     UNTESTED_OUTPUT = "untested-output"
     """A patch stands every test, but no probe reached an output that an assistant's turn may print."""
     UNSUPPORTED_SHAPE = "unsupported-shape"
-    """The owed text is known, and no placement of markers that the patcher knows gives it."""
+    """The expected spans are known, and no placement of markers that the patcher knows gives them."""
     WRONG_MARKERS = "wrong-markers"
     """The markers that it has are refuted, and nothing better was proven."""
 

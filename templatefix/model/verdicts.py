@@ -14,7 +14,7 @@ class Claim(StrEnum):
     SAME_TEXT = "SAME_TEXT"
     """The patched template renders what the original renders, failures included."""
     EXACT_SPAN = "EXACT_SPAN"
-    """Each generation span is the owed span of its assistant turn."""
+    """Each generation span is the expected span of its assistant turn."""
     NO_LEAK = "NO_LEAK"
     """No text of another role lies inside a generation span."""
     STOP_TRAINED = "STOP_TRAINED"
@@ -76,12 +76,12 @@ class Check:
         claim (`Claim`): What is claimed.
         probe (`str`): Name of the probe conversation.
         outcome (`str`): `holds`, `fails` or `undecided`.
-        expected (`str`): The owed text where the claim does not hold.
+        expected (`str`): The expected text where the claim does not hold.
         actual (`str`): The text found where the claim does not hold.
         detail (`str`): A sentence for people.
         line (`int`): 1-based line of the marker to blame; 0 if there is none.
         fault (`str`): A short name of what is wrong, such as `header-trained`, or of why it is undecided, such as
-            `no-turn-opened`, where it has one.
+            `limit-exceeded`, where it has one.
     """
 
     claim: Claim
