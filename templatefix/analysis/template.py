@@ -46,6 +46,7 @@ class TemplateAnalysis:
         self._kept: list[Any] = []  # keys hold identities
         self.known_shapes: dict[Any, Any] = {}
         self.prompt_variables: set[str] = set()
+        self.role_headers: dict[str, str] = {}
 
     @cached_property
     def _tracer(self) -> TracedTemplate:

@@ -14,7 +14,7 @@ from templatefix.syntax import conditions
 
 _ROUNDS = 4
 """What one probe reaches may hold further conditions."""
-_TRIES_EACH, _ALL_TRIES = 40, 500
+_TRIES_EACH, _ALL_TRIES = 40, 300
 """How many probes are tried for one condition, and for all of them."""
 
 

@@ -29,6 +29,7 @@ class Sites:
 
     labels: dict[Site, set[Label]] = field(default_factory=dict)
     open: dict[Site, int] = field(default_factory=dict)
+    _learned: set[Any] = field(default_factory=set, repr=False)
     _known: dict[Any, Sequence[tuple[int, int, Label | None]]] = field(default_factory=dict, repr=False)
 
     def learn(self, trace: Trace, messages: Conversation, turns: Sequence[ExpectedSpan | Undecided]) -> None:
@@ -43,6 +44,12 @@ class Sites:
                             site, trace.origins[index].via[-1] if trace.origins[index].via else 0
                         )
                     continue
+                origin, first = trace.origins[index], trace.begins[index] + start - trace.starts[index]
+                place = (origin, first, end - start, _role(trace, messages, index), label)
+                if place in self._learned:  # the origins of literals are shared by renders
+                    continue
+                if origin.kind == "literal":
+                    self._learned.add(place)
                 for at, site in zip(
                     range(start, end), _sites(trace, messages, index, start, end), strict=False
                 ):
@@ -79,9 +86,9 @@ class Sites:
     ) -> Sequence[tuple[int, int, Label | None]]:
         """Return the labels of a segment, by offsets in it; computed once for each place."""
         start, end = trace.starts[index], trace.ends[index]
-        origin, at = trace.origins[index], trace.ats[index]
-        role = messages[at].get("role") if at is not None and at < len(messages) else ""
-        key = (origin, trace.begins[index], end - start, role) if origin.kind == "literal" else None
+        origin = trace.origins[index]
+        place = (origin, trace.begins[index], end - start, _role(trace, messages, index))
+        key = place if origin.kind == "literal" else None
         if key is not None and key in self._known:
             return self._known[key]
         found: list[tuple[int, int, Label | None]] = []
@@ -170,8 +177,7 @@ def _labelled(trace: Trace, spans: Sequence[ExpectedSpan]) -> Iterator[tuple[int
 
 def _sites(trace: Trace, messages: Conversation, index: int, start: int, end: int) -> Iterator[Site]:
     """Yield the place of each character of a literal, or the one place of another segment."""
-    origin, at = trace.origins[index], trace.ats[index]
-    role = str(messages[at].get("role")) if at is not None and at < len(messages) else ""
+    origin, role = trace.origins[index], _role(trace, messages, index)
     if origin.kind == "literal":
         first = origin.place + trace.begins[index] + start - trace.starts[index]
         for offset in range(first, first + end - start):
@@ -179,6 +185,12 @@ def _sites(trace: Trace, messages: Conversation, index: int, start: int, end: in
         return
     paths = sorted({_shape(path) for path in origin.fields}, key=str)
     yield (origin.kind, origin.via, origin.place if origin.kind == "variable" else tuple(paths), role)
+
+
+def _role(trace: Trace, messages: Conversation, index: int) -> str:
+    """The role of the message that the loop was at when a segment was printed."""
+    at = trace.ats[index]
+    return str(messages[at].get("role")) if at is not None and at < len(messages) else ""
 
 
 def _shape(path: tuple[Any, ...]) -> tuple[Any, ...]:

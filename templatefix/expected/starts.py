@@ -272,6 +272,14 @@ class _Search:
 def _role_header(view: View) -> str:
     """Return the header of a plain answer to a plain question, without a prefill."""
     analysis = view.analysis
+    key = repr(sorted(view.options.items(), key=str))
+    if key not in analysis.role_headers:
+        analysis.role_headers[key] = _find_role_header(view)
+    return analysis.role_headers[key]
+
+
+def _find_role_header(view: View) -> str:
+    analysis = view.analysis
     prompt = analysis.traced([analysis.ask], None, True, view.options)
     bare = analysis.traced([analysis.ask], None, False, view.options)
     if prompt is None or bare is None or not prompt.own(0) or prompt.text == bare.text:
