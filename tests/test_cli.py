@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import templatefix
+from templatefix import rules
 from templatefix.cli import main
 from tests.conftest import FIXTURES, fixture
 from tests.test_refusals import ACCUMULATED
@@ -367,9 +368,7 @@ def test_wrong_usage(run: Run, arguments: list[str]) -> None:
 
 
 def test_undecided_has_its_own_exit_code(run: Run, tmp_path: Path) -> None:
-    rare = fixture("branches").replace(
-        "{%- endfor %}", "{%- if message.x | length > 99999 %}{{ 1 }}{%- endif %}{%- endfor %}", 1
-    )
+    rare = next(rule for rule in rules.ALL if rule.code == "MSK015").cases.bad[0].source
     code, out, _ = run("verify", _file(tmp_path, rare.encode()))
     assert code == 4
     assert ": undecided" in out

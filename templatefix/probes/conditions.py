@@ -13,7 +13,7 @@ from jinja2 import nodes
 from templatefix.model import Message
 from templatefix.probes.matrix import MATRIX
 from templatefix.probes.messages import TOOLS, Probe, Turn, dialogue, probe, say
-from templatefix.probes.schema import ITEM, VALUE, Path, Reader
+from templatefix.probes.schema import ITEM, VALUE, Path, Reader, of_others
 from templatefix.syntax import Source
 
 _MOST_TEXT = 20_000
@@ -331,7 +331,7 @@ def _with_value(path: Path, value: Any, asked: Probe | None = None) -> Iterator[
             yield probe(f"the role {value!r}", *dialogue(1), said, *dialogue(1, after=7))
         return
     for base in [*_bases(path), *([asked] if asked else [])]:
-        for role in ("assistant", "user", "tool", "system"):
+        for role in ("assistant",) if any(map(of_others, path)) else ("assistant", "user", "tool", "system"):
             messages: list[Message] = []
             turns: list[Turn] = []
             changed = False

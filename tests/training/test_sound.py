@@ -81,14 +81,12 @@ def test_templates_that_trl_refuses_train_once_ensured(sft: Train, model: str) -
     assert 0 < trainer.train().training_loss < 100
 
 
-def test_trls_own_template_renders_another_text_and_trains_a_newline(sft: Train) -> None:
+def test_trls_own_template_renders_another_text(sft: Train) -> None:
+    """It also trains the newline behind each end of turn, which does no harm and is allowed."""
     trainer = sft(load("qwen-3"), rows(), assistant_only_loss=True)
     assert trainer.chat_template is not None
     result = preflight(trainer, quiet=True)
-    assert [each.fault.name for each in result.findings] == [
-        "other-template-saved",
-        "text-after-turn-trained",
-    ]
+    assert [each.fault.name for each in result.findings] == ["other-template-saved"]
     assert not result.errors
 
 
