@@ -23,7 +23,7 @@ def search(observer: Observer, names: Collection[str] = ()) -> list[Probe]:
 
     Args:
         observer (`Observer`): What the probes have reached so far.
-        names (`Collection[str]`): Other names of the assistant, which is no other role.
+        names (`Collection[str]`): Other names of the assistant; probes of them are left out.
     """
 
     def fits(probe: Probe) -> bool:

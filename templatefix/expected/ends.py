@@ -95,7 +95,7 @@ def find_end(view: View, full: Trace, k: int) -> End | str:
 
 
 def _stop(full: Trace, base: int, end: int, plain: str | None) -> Interval | None:
-    """Return the end of turn: what also closes plain answers. What closes a call before it is no stop."""
+    """Return the end of turn: what also closes plain answers. What closes a call before it is not part of it."""
     start = end - len(plain) if plain and full.text[base:end].endswith(plain) else base
     return (start, end) if plain or plain is None else None
 
@@ -162,7 +162,7 @@ def _followed(
         closing = _by_next(view, full, k, j, end, stop)
         if closing is None:
             if not printed and gap.strip():
-                return "what the next message prints cannot be told from what closes this turn"
+                return "it is not known whether the text before the next message closes this turn or opens that one"
             closing = ""
     if closing.strip():
         behind = end + len(closing.rstrip())

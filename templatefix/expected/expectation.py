@@ -116,11 +116,6 @@ class Expectations:
         return self._decided(self._infer(probe))
 
     @property
-    def unsure(self) -> bool:
-        """Whether the span of some turn is not known: then no markers can be proven."""
-        return any(isinstance(turn, Undecided) for each in self._known.values() for turn in each.turns)
-
-    @property
     def opens_turns(self) -> bool:
         """Whether some turn begins with a generation prompt."""
         return any(each.prompt_is_prefix for each in self._known.values())

@@ -76,7 +76,7 @@ class Sites:
                     at += 1
                 inside = at < len(spans) and spans[at].start < high
                 whole = inside and spans[at].start <= low and high <= spans[at].end
-                # What is printed for no message, and never was before, is no part of a turn.
+                # New text that is printed for no message does not belong to a turn.
                 if inside is not (label == "in") or inside is not whole:
                     return False
         return True

@@ -204,7 +204,7 @@ def _behind_stop(view: View, full: Trace, k: int, low: int, high: int) -> int:
 
 
 def _reentry(full: Trace, bare: Trace, k: int, high: int) -> int:
-    """Return where a turn goes on behind a result: with what also begins the text there if there is no result."""
+    """Return where a turn goes on behind a result, by what begins the same text without the result."""
     start = next((low for low, _ in full.own(k) if low >= high), None)
     theirs = next(
         (

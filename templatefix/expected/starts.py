@@ -34,7 +34,7 @@ def find_starts(view: View, full: Trace, k: int) -> Starts | str:
     starts, flags = found
     starts = starts | search.common_header()
     header = _role_header(view)
-    # A header that the prompt lacks here is no text of the model's either.
+    # The model does not write a header, even where the prompt lacks it.
     behind = {at + len(header) for at in starts if header.strip() and full.text.startswith(header, at)}
     return starts | {at for at in behind if at <= search.text_start}, flags
 
@@ -199,7 +199,7 @@ class _Search:
         view, full, k, start = self.view, self.full, self.k, self.text_start
         low = max((end for j in range(k) if (end := last_end(full.own(j), start)) is not None), default=0)
         if k and view.messages[k - 1].get("role") == view.messages[k].get("role"):
-            found = _transferred(view, full, k, start, low)  # what is prepended after an answer is no measure
+            found = _transferred(view, full, k, start, low)
             if found:
                 return found, frozenset(self.flags | {"transferred"})
         if self.whole:

@@ -39,7 +39,7 @@ class Allowed:
         starts (`frozenset[int]`): Where it may start.
         ends (`frozenset[int]`): Where it may end.
         header (`int`): Where the header before it begins.
-        visible_end (`int`): Where it ends at the latest, but for whitespace.
+        visible_end (`int`): Where its last visible character ends at the latest.
         optional (`bool`): Whether nothing need be marked.
         gaps (`tuple[Gap, ...]`): What may be left out within it.
         stop (`tuple[int, int]`, *optional*): Text of the next message's header with which the model stops.
