@@ -43,6 +43,7 @@ class TemplateAnalysis:
         self.renderer = Renderer(source.text, self.variables)
         self._plain: dict[Any, str | RenderError] = {}
         self._traced: dict[Any, Trace | RenderError] = {}
+        self._compared: dict[Any, Trace | RenderError] = {}
         self._kept: list[Any] = []  # keys hold identities
         self.known_shapes: dict[Any, Any] = {}
         self.prompt_variables: set[str] = set()
@@ -87,26 +88,49 @@ class TemplateAnalysis:
             LimitError: The render went over a limit, or the traced text is not the plain one.
         """
         key = self._key(messages, tools, prompt, options)
-        if key not in self._traced:
-            self._traced[key] = self._trace(messages, tools, prompt, options)
-        return _or_none(self._traced[key])
+        if key not in self._compared:
+            self._compared[key] = self._compare(messages, tools, prompt, options)
+        return _or_none(self._compared[key])
+
+    def observed(
+        self, messages: Conversation, tools: Tools, prompt: bool, options: Mapping[str, Any]
+    ) -> Trace | None:
+        """Return a traced render that is not compared with the plain one: to see what runs, not to infer from it.
+
+        Raises:
+            LimitError: The render went over a limit.
+        """
+        return _or_none(self._trace(messages, tools, prompt, options))
 
     def _trace(
         self, messages: Conversation, tools: Tools, prompt: bool, options: Mapping[str, Any]
     ) -> Trace | RenderError:
+        key = self._key(messages, tools, prompt, options)
+        if key not in self._traced:
+            self._kept.append((list(messages), tools))
+            given = {**self.defaults, **options}
+            try:
+                self._traced[key] = Trace(
+                    self._tracer.render(
+                        messages, tools=list(tools) if tools else None, add_generation_prompt=prompt, **given
+                    )
+                )
+            except RenderError as error:
+                self._traced[key] = error
+        return self._traced[key]
+
+    def _compare(
+        self, messages: Conversation, tools: Tools, prompt: bool, options: Mapping[str, Any]
+    ) -> Trace | RenderError:
         text = self.plain(messages, tools, prompt, options)
-        given = {**self.defaults, **options}
-        try:
-            rendered = self._tracer.render(
-                messages, tools=list(tools) if tools else None, add_generation_prompt=prompt, **given
-            )
-        except LimitError as error:
-            return error
-        except RenderError as error:
-            return error if text is None else LimitError(f"the traced render raises {error.what}")
-        if rendered.text != text:
+        trace = self._trace(messages, tools, prompt, options)
+        if isinstance(trace, LimitError):
+            return trace
+        if isinstance(trace, RenderError):
+            return trace if text is None else LimitError(f"the traced render raises {trace.what}")
+        if trace.text != text:
             return LimitError("the template prints another text each time it is rendered")
-        return Trace(rendered)
+        return trace
 
     def error(
         self, messages: Conversation, tools: Tools, prompt: bool, options: Mapping[str, Any]
@@ -128,6 +152,7 @@ class TemplateAnalysis:
         """Drop the renders; what was inferred from them stays."""
         self._plain.clear()
         self._traced.clear()
+        self._compared.clear()
         self._kept.clear()
 
     @cached_property

@@ -64,7 +64,7 @@ class Observer:
             # What only a generation prompt prints is the same after any conversation.
             for prompt in (False, True) if probe.name in _PROMPTED else (False,):
                 try:
-                    trace = self.analysis.traced(probe.messages, probe.tools, prompt, probe.options)
+                    trace = self.analysis.observed(probe.messages, probe.tools, prompt, probe.options)
                 except LimitError:
                     continue  # the judge says so
                 if trace is not None:

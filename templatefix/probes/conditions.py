@@ -15,6 +15,7 @@ from templatefix.probes.matrix import MATRIX
 from templatefix.probes.messages import TOOLS, Probe, Turn, dialogue, probe, say
 from templatefix.probes.schema import ITEM, VALUE, Path, Reader, of_others
 from templatefix.syntax import Source
+from templatefix.syntax.nodes import remembered
 
 _MOST_TEXT = 20_000
 _BY_METHOD = {
@@ -88,12 +89,17 @@ class _Facts:
 
     def assigned(self, name: str) -> list[nodes.Node]:
         """What a name, or an attribute of a namespace, was set to; not what it was set to from itself."""
-        return [
-            each.node
-            for each in self.source.tree.find_all(nodes.Assign)
-            if _stored(each.target) == name
-            if not any(inner.name == name for inner in each.node.find_all(nodes.Name))
-        ]
+        return _assigned(self.source.tree).get(name, [])
+
+
+@remembered
+def _assigned(tree: nodes.Template) -> dict[str, list[nodes.Node]]:
+    found: dict[str, list[nodes.Node]] = {}
+    for each in tree.find_all(nodes.Assign):
+        name = _stored(each.target)
+        if not any(inner.name == name for inner in each.node.find_all(nodes.Name)):
+            found.setdefault(name, []).append(each.node)
+    return found
 
 
 def _stored(target: nodes.Node) -> str:

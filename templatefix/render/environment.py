@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import partial
 from secrets import token_hex
+from types import BuiltinMethodType, MethodType
 from typing import Any
 
 import jinja2
 from jinja2 import TemplateError, nodes, pass_context, pass_eval_context
 from jinja2.exceptions import SecurityError
 from jinja2.ext import loopcontrols
-from jinja2.runtime import Context, Macro
+from jinja2.runtime import Context, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, missing
 
@@ -112,7 +113,10 @@ def _strftime_now(pattern: str) -> str:
 
 
 _OF_DICTS = frozenset(dir(dict))
+_READING_DICTS = frozenset(("get", "items", "keys", "values"))
 _OF_TEXTS = frozenset(name for name in dir(str) if not name.startswith("_")) - {"format", "format_map"}
+_OF_LOOPS = frozenset(("first", "last", "index", "index0", "revindex", "revindex0", "length", "depth", "depth0"))
+_OF_LOOPS |= {"previtem", "nextitem"}
 
 
 class Environment(ImmutableSandboxedEnvironment):
@@ -139,10 +143,20 @@ class Environment(ImmutableSandboxedEnvironment):
         self.deadline = float("inf")
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Take short cuts for a dict's key and a text's method; the sandbox would come to the same."""
-        if type(obj) is dict and attribute not in _OF_DICTS:
-            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
-        if attribute in _OF_TEXTS and isinstance(obj, str):
+        """Take short cuts for what is safe and read most; the sandbox would come to the same."""
+        kind = type(obj)
+        if kind is dict:
+            if attribute not in _OF_DICTS:
+                return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+            if attribute in _READING_DICTS:
+                return getattr(obj, attribute)
+        elif kind is LoopContext:
+            if attribute in _OF_LOOPS:
+                return getattr(obj, attribute)
+        elif kind is _Namespace:
+            if not attribute.startswith("_") and (value := getattr(obj, attribute, missing)) is not missing:
+                return value
+        elif attribute in _OF_TEXTS and isinstance(obj, str):
             return getattr(obj, attribute)
         return super().getattr(obj, attribute)
 
@@ -155,6 +169,12 @@ class Environment(ImmutableSandboxedEnvironment):
         """Call what a template calls, unless the result would be huge."""
         limits.check_time(self.deadline)
         limits.check_call(obj, args, kwargs)
+        # Methods of texts and dicts are safe, and need no context: the sandbox would come to the same.
+        kind = type(obj)
+        if (kind is BuiltinMethodType or kind is MethodType) and isinstance(obj.__self__, str | dict):
+            kwargs.pop("_loop_vars", None)
+            kwargs.pop("_block_vars", None)
+            return obj(*args, **kwargs)
         return super().call(context, obj, *args, **kwargs)
 
 
