@@ -1,7 +1,7 @@
 """Turns of the same shape have the same span: it is inferred once, and found again by its place among the segments.
 
-The shape of a turn is what the template printed for it and round it, place by place, and the form of the messages
-beside it, but not what the messages say. The second road still looks at every turn.
+The shape of a turn is what the template printed for it and round it, place by place, the roles of the messages beside
+it, and the variables, but not what the messages say. The second road still looks at every turn.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 from templatefix.analysis import Interval, Trace, View
 from templatefix.expected.sites import region
 from templatefix.expected.spans import ExpectedSpan, Interruption, Undecided, infer_span
+from templatefix.probes import of_others
 
 Place = tuple[int, int, bool]
 """Index of a segment in the region of a turn, and an offset from its start, or from its end if that is true."""
@@ -80,11 +81,13 @@ def _shape(view: View, full: Trace, k: int) -> tuple[_Frame, Any]:
         starts.append(start)
         ends.append(end)
         fixed.append(literal)
-    around = tuple(_form(message) for message in messages[max(0, k - 1) : k + 1])
-    follows = tuple(message.get("role") for message in messages[k + 1 : k + 3])
-    roles = tuple(message.get("role") for message in messages[: max(0, k - 1)])
-    options = tuple(sorted((name, repr(value)) for name, value in view.options.items()))
-    shape = (tuple(segments), around, follows, roles[:1], roles[-1:], bool(view.tools), options)
+    # What the messages say shows in the segments; results that this one holds decide how it is cut.
+    held = _form(messages[k]) if any(map(of_others, messages[k])) else ()
+    roles = tuple(message.get("role") for message in messages[max(0, k - 1) : k + 3])
+    options = sorted(
+        (name, repr(value)) for name, value in view.options.items() if view.analysis.renderer.reads(name)
+    )
+    shape = (tuple(segments), held, k == 0, roles, tuple(options))
     return _Frame(tuple(starts), tuple(ends), tuple(fixed)), shape
 
 
