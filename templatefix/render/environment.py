@@ -115,7 +115,9 @@ def _strftime_now(pattern: str) -> str:
 _OF_DICTS = frozenset(dir(dict))
 _READING_DICTS = frozenset(("get", "items", "keys", "values"))
 _OF_TEXTS = frozenset(name for name in dir(str) if not name.startswith("_")) - {"format", "format_map"}
-_OF_LOOPS = frozenset(("first", "last", "index", "index0", "revindex", "revindex0", "length", "depth", "depth0"))
+_OF_LOOPS = frozenset(
+    ("first", "last", "index", "index0", "revindex", "revindex0", "length", "depth", "depth0")
+)
 _OF_LOOPS |= {"previtem", "nextitem"}
 
 
