@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from templatefix import synthesis
-from templatefix.analysis import TemplateAnalysis
 from templatefix.edits import Newlines
 from templatefix.errors import RegistryError, UsageError
+from templatefix.expected import Expectations
 from templatefix.fixing import fix
 from templatefix.model import Candidate, Outcome, Template
 from templatefix.registry import Patch, anchored, candidates, digest, parse, write
@@ -90,8 +90,8 @@ def _worked_out(template: Template) -> tuple[str, str]:
 def _held(template: Template, patch: Patch) -> Outcome:
     """Judge the patch on one template, without any other way to one."""
 
-    def alone(analysis: TemplateAnalysis, *_: object) -> Iterator[Candidate]:
-        yield from candidates(analysis.source.text, [patch])
+    def alone(expectations: Expectations) -> Iterator[Candidate]:
+        yield from candidates(expectations.analysis.source.text, [patch])
 
     outcome = fix(template, alone)
     if outcome.status != "patched":

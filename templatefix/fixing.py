@@ -27,7 +27,6 @@ from templatefix.model import (
     Template,
     Verdict,
 )
-from templatefix.probes import Probe
 from templatefix.stripping import strip
 from templatefix.syntax import Source, is_marked, parse, same_without_markers
 
@@ -48,23 +47,21 @@ _TYPED = Note(
     "taken for one, and what follows is trained",
 )
 
-Propose = Callable[[TemplateAnalysis, Sequence[Probe]], Iterator[Candidate | Attempt]]
-"""From a template without markers and its probes to patches, the best first."""
+Propose = Callable[[Expectations], Iterator[Candidate | Attempt]]
+"""From what a template without markers is expected to train to patches, the best first."""
 
 
-def proposals(
-    analysis: TemplateAnalysis, probes: Sequence[Probe], allow: Collection[str] = ()
-) -> Iterator[Candidate | Attempt]:
+def proposals(expectations: Expectations, allow: Collection[str] = ()) -> Iterator[Candidate | Attempt]:
     """Propose what the registry has for a template, then what synthesis finds, then what a user allows."""
-    yield from registry.candidates(analysis.source.text)
-    yield from synthesis.candidates(analysis, probes)
+    yield from registry.candidates(expectations.analysis.source.text)
+    yield from synthesis.candidates(expectations)
     if Allowance.CAPTURE_ALL in allow:
-        yield synthesis.whole(analysis, probes)
+        yield synthesis.whole(expectations)
 
 
-def training(analysis: TemplateAnalysis, *_: object) -> Iterator[Candidate | Attempt]:
+def training(expectations: Expectations) -> Iterator[Candidate | Attempt]:
     """Propose the patches that also change the text, as they declare."""
-    yield from registry.candidates(analysis.source.text, variant="training")
+    yield from registry.candidates(expectations.analysis.source.text, variant="training")
     yield Attempt("no training variant is known for this template")
 
 
@@ -105,7 +102,7 @@ def _patched(
     attempts: list[Attempt] = []
     expectations = _expected(source, variables)
     probes = expectations.probes
-    for candidate in propose(expectations.analysis, probes):
+    for candidate in propose(expectations):
         if isinstance(candidate, Attempt):
             attempts.append(candidate)
             continue

@@ -41,8 +41,8 @@ _MINIMAX = ("<minimax:tool_call>", "</minimax:tool_call>", *_THINK)
 
 
 _NEMOTRON = {
-    "'<think>\\n' trained by the renderer alone": "the generation prompt prints it, where the model is to think",
-    "'<think></think>' trained by the renderer alone": "the generation prompt prints it, where the model is not to think",
+    "'<think>\\n' trained by the renderer alone": "the generation prompt prints it, with thinking",
+    "'<think></think>' trained by the renderer alone": "the generation prompt prints it, without thinking",
 }
 
 

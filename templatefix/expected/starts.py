@@ -12,7 +12,9 @@ from typing import Any
 
 from templatefix.analysis import Key, Trace, View
 from templatefix.expected.prompts import Laid, anchor, lay, plain_part, role_header
-from templatefix.expected.texts import common_prefix, indent_of, last_end
+from templatefix.expected.texts import common_prefix, common_suffix, indent_of, last_end
+
+_LONGEST_ENDING = 100
 
 Starts = tuple[set[int], frozenset[str]]
 """Offsets at which the span may start, and how they were found."""
@@ -156,10 +158,11 @@ class _Search:
                 return
 
     def prefills(self) -> set[int]:
-        """Find where the header ends that all settings' prompts share: what follows is a prefill of some mode.
+        """Find where the header ends, if what inference prepends goes on: what follows is a prefill of some mode."""
+        return self._shared_header() | self._before_whole() | self._like_a_question()
 
-        It ends where the piece of a prompt begins in which the prompts part, or where another setting's prompt ends.
-        """
+    def _shared_header(self) -> set[int]:
+        """Return the edge up to which all settings' prompts are the same."""
         if len({laid.text for laid in self.prompts}) < 2:
             return set()
         first = self.prompts[0].text
@@ -173,7 +176,26 @@ class _Search:
             fits = laid.opens(length) and self.full.text.startswith(laid.text[:length], laid.over)
             if fits and at <= self.text_start and not self._opens_a_question(laid.text[laid.closed : length]):
                 found.add(at)
-        return found | self._before_whole()
+        return found
+
+    def _like_a_question(self) -> set[int]:
+        """Return the edge at which the prompt ends like what opens a question: `user:`, `assistant:`."""
+        opening = self.view.opening[-_LONGEST_ENDING:]
+        found = set()
+        for laid in self.prompts:
+            longest, end = 0, -1
+            for length in range(laid.closed + 1, laid.shared + 1):
+                at = laid.over + length
+                edge = at in self.full.edges or laid.at + length in laid.prompt.edges
+                if not edge or at > self.text_start or self.full.text[at : at + 1].isspace():
+                    continue
+                head = laid.text[laid.closed : length]
+                same = common_suffix(head, opening)
+                if same > longest and laid.opens(length) and not self._opens_a_question(head):
+                    longest, end = same, at
+            if end >= 0 and not any(self.full.is_role(at, self.k) for at in range(end, self.text_start)):
+                found.add(end)
+        return found
 
     def _before_whole(self) -> set[int]:
         """Return where a turn starts by a prompt that parts from it, where another setting's is printed whole."""

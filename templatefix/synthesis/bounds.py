@@ -1,4 +1,4 @@
-"""Where owed text begins and ends within an output, in all of its executions."""
+"""Where expected text begins and ends within an output, in all of its executions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from templatefix.synthesis.parting import Parting, part_end, part_start
 
 
 def start_of(source: Source, node: nodes.Output, runs: Sequence[Run], part: bool) -> Cut | Parting | None:
-    """Return where owed text begins in an output; `None` if at a place that varies.
+    """Return where expected text begins in an output; `None` if at a place that varies.
 
     Args:
         source (`Source`): The template.
@@ -21,7 +21,7 @@ def start_of(source: Source, node: nodes.Output, runs: Sequence[Run], part: bool
         runs (`list[Run]`): Its executions.
         part (`bool`): Whether values may be taken apart.
     """
-    begun = [run for run in runs if run.owed or run.starts]
+    begun = [run for run in runs if run.inside or run.starts]
     usable = _usable(source, node, frozenset.intersection(*(run.starts for run in begun)))
     if usable:
         return Cut(0, 0) if Cut(0, 0) in usable else max(usable)
@@ -29,22 +29,22 @@ def start_of(source: Source, node: nodes.Output, runs: Sequence[Run], part: bool
 
 
 def end_of(
-    source: Source, node: nodes.Output, leaf: Leaf, owed: Sequence[Run], part: bool
+    source: Source, node: nodes.Output, leaf: Leaf, inside: Sequence[Run], part: bool
 ) -> tuple[Cut | Parting | None, bool]:
-    """Return where owed text ends in an output, and whether exactly there; `None` if at a place that varies.
+    """Return where expected text ends in an output, and whether exactly there; `None` if at a place that varies.
 
     Args:
         source (`Source`): The template.
         node (`jinja2.nodes.Output`): The output.
         leaf (`Leaf`): What the probes saw of it.
-        owed (`list[Run]`): Its executions that print owed text.
+        inside (`list[Run]`): Its executions that print expected text.
         part (`bool`): Whether values may be taken apart.
     """
-    for exact, ends in ((True, [run.ends for run in owed]), (False, [run.loose_ends for run in owed])):
+    for exact, ends in ((True, [run.ends for run in inside]), (False, [run.loose_ends for run in inside])):
         usable = _usable(source, node, frozenset.intersection(*ends))
         if usable:
             return (Cut(leaf.atoms, 0) if Cut(leaf.atoms, 0) in usable else min(usable)), exact
-        parting = part_end(owed) if part and _has_values(node) else None
+        parting = part_end(inside) if part and _has_values(node) else None
         if parting is not None:
             return parting, exact
     return None, False

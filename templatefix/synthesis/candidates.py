@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from templatefix.analysis import TemplateAnalysis
 from templatefix.coverage import aliases
 from templatefix.edits import apply
 from templatefix.errors import SyntaxProblem
+from templatefix.expected import Expectations
 from templatefix.model import Attempt, Candidate, Method
-from templatefix.probes import Probe, probes_for
 from templatefix.syntax import Source, parse, same_without_markers
 from templatefix.synthesis.capture import captured
-from templatefix.synthesis.headers import READINGS, learn
-from templatefix.synthesis.labels import Labelled, label
+from templatefix.synthesis.labels import PREFILLS, Labelled, label
 from templatefix.synthesis.outputs import Leaf, observe
 from templatefix.synthesis.placement import Planner
 from templatefix.synthesis.writing import Obstacle
@@ -23,27 +21,23 @@ _BLOCK = 100
 _METHODS: tuple[Method, ...] = ("partition", "guard", "split")
 
 
-def candidates(
-    analysis: TemplateAnalysis, probes: Sequence[Probe] | None = None
-) -> Iterator[Candidate | Attempt]:
+def candidates(expectations: Expectations) -> Iterator[Candidate | Attempt]:
     """Propose patched templates that print what the original prints, the most readable first.
 
     Args:
-        analysis (`TemplateAnalysis`): A template without markers.
-        probes (`Sequence[Probe]`, *optional*): The conversations to learn from; `probes_for(source)` if `None`.
+        expectations (`Expectations`): What a template without markers is expected to train.
 
     Yields:
         [`Candidate`] or [`Attempt`]: Candidates, none of them judged yet, and why other ways led to none.
     """
-    source = analysis.source
-    learned = learn(analysis, probes_for(source) if probes is None else probes)
+    source = expectations.analysis.source
     readings: list[list[Labelled]] = []
-    for reading in READINGS:
-        labelled = label(learned, reading)
+    for prefill in PREFILLS:
+        labelled = label(expectations, prefill)
         if labelled not in readings:
             readings.append(labelled)
     known: set[str] = {source.text}
-    for each in _staged(source, readings, aliases(source, analysis.variables)):
+    for each in _staged(source, readings, aliases(source, expectations.analysis.variables)):
         text = each.reason if isinstance(each, Attempt) else each.after
         if text not in known:
             known.add(text)

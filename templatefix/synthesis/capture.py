@@ -1,4 +1,4 @@
-"""Capture what one turn of the loop prints, and take it apart where the owed text begins and ends."""
+"""Capture what one turn of the loop prints, and take it apart where the expected text begins and ends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from templatefix.synthesis.guard import role_test
 from templatefix.synthesis.items import CannotPlace
 from templatefix.synthesis.labels import Labelled
 from templatefix.synthesis.parting import literal, shared_end
-from templatefix.synthesis.stretches import Printed, bodies, outputs_in, owed_outputs, printed
+from templatefix.synthesis.stretches import Printed, bodies, outputs_in, outputs_inside, printed
 from templatefix.synthesis.writing import CannotWrite, Obstacle, before, behind, unused
 
 _MOST_HEADS = 3
@@ -30,7 +30,7 @@ class Cutting:
     Args:
         header (`str`): Owed text begins behind this text, where it first stands; empty if it begins at once.
         heads (`tuple[str, ...]`): Or behind the first of these that the turn starts with, or at once.
-        strips (`bool`): Whether whitespace follows the owed text.
+        strips (`bool`): Whether whitespace follows the expected text.
         guarded (`bool`): Whether other roles print there too.
     """
 
@@ -41,7 +41,7 @@ class Cutting:
 
 
 def captured(source: Source, labelled: Sequence[Labelled], names: Sequence[str] = ()) -> list[Edit]:
-    """Return the edits that capture the turns of every loop that prints owed text.
+    """Return the edits that capture the turns of every loop that prints expected text.
 
     Args:
         source (`Source`): The template.
@@ -49,37 +49,37 @@ def captured(source: Source, labelled: Sequence[Labelled], names: Sequence[str] 
         names (`Sequence[str]`): Other names under which the template knows the assistant.
 
     Raises:
-        CannotPlace: Some owed text is not printed by a turn of a loop, or not in one piece.
+        CannotPlace: Some expected text is not printed by a turn of a loop, or not in one piece.
         CannotWrite: Whitespace control would change the output.
     """
-    owed = owed_outputs(labelled)
+    inside = outputs_inside(labelled)
     loops = [
         node
         for node, above in walk(source.tree)
         if isinstance(node, nodes.For)
         and not any(isinstance(each, nodes.For) or buffers(each) for each in above)
         and not buffers(node)
-        and owed & outputs_in(source, node.body)
+        and inside & outputs_in(source, node.body)
     ]
     covered = frozenset(at for loop in loops for at in outputs_in(source, loop.body))
-    if not owed or not owed <= covered:
-        missing = min(owed - covered, default=None)
+    if not inside or not inside <= covered:
+        missing = min(inside - covered, default=None)
         line = 0 if missing is None else _line(source, leaves(source)[missing])
         where = f": line {line} stands in none" if line else ""
-        raise CannotPlace(f"not all owed text is printed in a loop over messages{where}", line)
-    return [edit for loop in loops for edit in _loop(source, loop, labelled, owed, names)]
+        raise CannotPlace(f"not all expected text is printed in a loop over messages{where}", line)
+    return [edit for loop in loops for edit in _loop(source, loop, labelled, inside, names)]
 
 
 def _loop(
     source: Source,
     loop: nodes.For,
     labelled: Sequence[Labelled],
-    owed: frozenset[int],
+    inside: frozenset[int],
     names: Sequence[str],
 ) -> list[Edit]:
     problem: Obstacle | None = None
-    for body in bodies(source, loop, owed):
-        for stretch in _stretches(source, body, owed):
+    for body in bodies(source, loop, inside):
+        for stretch in _stretches(source, body, inside):
             try:
                 return _captured(source, loop, stretch, labelled, names)
             except (CannotPlace, CannotWrite) as error:
@@ -88,8 +88,8 @@ def _loop(
     raise problem or CannotPlace(f"the loop in line {line} cannot be captured", line)
 
 
-def _stretches(source: Source, body: list[nodes.Node], owed: frozenset[int]) -> list[list[nodes.Node]]:
-    holding = [at for at, node in enumerate(body) if owed & outputs_in(source, [node])]
+def _stretches(source: Source, body: list[nodes.Node], inside: frozenset[int]) -> list[list[nodes.Node]]:
+    holding = [at for at, node in enumerate(body) if inside & outputs_in(source, [node])]
     last = holding[-1] + 1
     return [body[holding[0] : last], body[:last], body] if holding[0] else [body[:last], body]
 
@@ -122,20 +122,20 @@ def _captured(
 def _cutting(runs: list[Printed], line: int) -> Cutting:
     assistant = [run for run in runs if run.role == "assistant" and run.text]
     others = [run for run in runs if run.role != "assistant"]
-    if any(run.owed for run in others) or not any(run.owed for run in assistant):
+    if any(run.inside for run in others) or not any(run.inside for run in assistant):
         raise CannotPlace(f"the turn in line {line} is not the assistant's", line)
-    begun = [run for run in assistant if run.owed or run.outside]
+    begun = [run for run in assistant if run.inside or run.outside]
     if any(run.begins is None or not run.whole for run in begun):
         raise CannotPlace(f"the turn in line {line} is not in one piece", line)
     header, heads = _opening(begun)
     if header is None:
         raise CannotPlace(f"no text always opens the turn in line {line}", line)
-    strips = any(run.owed and run.text != run.text.rstrip() for run in assistant)
+    strips = any(run.inside and run.text != run.text.rstrip() for run in assistant)
     return Cutting(header, strips, any(run.text for run in others), heads)
 
 
 def _opening(begun: Sequence[Printed]) -> tuple[str | None, tuple[str, ...]]:
-    """What stands before the owed text: one text that is always there, or one of a few that the turn starts with."""
+    """Header of captured turns: one text that is always there, or one of a few that a turn starts with."""
     texts = [run.text[: run.begins] for run in begun]
     if not any(texts):
         return "", ()
@@ -160,23 +160,23 @@ def _closing(source: Source, end: int, tag: str, turn: str, cutting: Cutting, te
     if style is None:
         raise CannotWrite("a captured turn cannot be printed there")
     lead, left, right, newline = style.groups()
-    owed, first = turn, ""
+    inside, first = turn, ""
     lines = [f"{{%{left} endset %}}"]
     if test is not None:
         lines.append(f"{{%{left} if {test} %}}")
     if cutting.header:
         parts = unused(source, "parts")
         lines.append(f"{{%{left} set {parts} = {turn}.partition({literal(source, cutting.header)}) %}}")
-        owed, first = f"{parts}[2]", f"{{{{ {parts}[0] + {parts}[1] }}}}"
+        inside, first = f"{parts}[2]", f"{{{{ {parts}[0] + {parts}[1] }}}}"
     if cutting.heads:
         header = unused(source, "header")
         chosen = " else ".join(
             f"{literal(source, head)} if {turn}.startswith({literal(source, head)})" for head in cutting.heads
         )
         lines.append(f"{{%{left} set {header} = {chosen} else '' %}}")
-        owed, first = f"{turn}[{header} | length:]", f"{{{{ {header} }}}}"
-    inner = f"{{{{ {owed}.rstrip() }}}}" if cutting.strips else f"{{{{ {owed} }}}}"
-    rest = f"{{{{ {owed}[{owed}.rstrip() | length:] }}}}" if cutting.strips else ""
+        inside, first = f"{turn}[{header} | length:]", f"{{{{ {header} }}}}"
+    inner = f"{{{{ {inside}.rstrip() }}}}" if cutting.strips else f"{{{{ {inside} }}}}"
+    rest = f"{{{{ {inside}[{inside}.rstrip() | length:] }}}}" if cutting.strips else ""
     marked = f"{first}{{% generation %}}{inner}{{% endgeneration %}}{rest}"
     lines[-1] += marked
     if test is not None:

@@ -17,7 +17,7 @@ Kind = Literal["in", "out", "neutral", "enter", "shared"]
 
 
 class CannotPlace(Obstacle):
-    """No placement of markers gives the owed spans."""
+    """No placement of markers gives the expected spans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class Item:
 
     Args:
         node (`jinja2.nodes.Node`): The statement.
-        kind (`str`): `in`: all its text is owed, from `start` to `end`; `out`: none is; `neutral`: prints nothing
+        kind (`str`): `in`: all its text is inside, from `start` to `end`; `out`: none is; `neutral`: prints nothing
             that matters; `enter`: some is, further inside; `shared`: depends on the role.
-        start (`Cut`, *optional*): Where owed text starts within an output, if not at its start.
+        start (`Cut`, *optional*): Where expected text starts within an output, if not at its start.
         end (`Cut`, *optional*): Where it ends, if not at its end.
     """
 

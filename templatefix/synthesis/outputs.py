@@ -1,4 +1,4 @@
-"""Say of each output whether its text is owed, and where it would have to be cut."""
+"""Say of each output whether its text is inside, and where it would have to be cut."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from templatefix.render import Piece
-from templatefix.synthesis.labels import EITHER, INSIDE, OUTSIDE, Labelled, Told
+from templatefix.synthesis.labels import EITHER, INSIDE, OUTSIDE, Labelled, Marked
 
 
 class Cut(NamedTuple):
@@ -24,12 +24,12 @@ class Cut(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Run(Told):
+class Run(Marked):
     """One execution of an output.
 
     Args:
         labels (`str`): The labels of its text.
-        starts (`frozenset[Cut]`): Where owed text starts, or would start; empty if there is none or it is not in
+        starts (`frozenset[Cut]`): Where expected text starts, or would start; empty if there is none or it is not in
             one piece.
         ends (`frozenset[Cut]`): Where it ends.
         loose_ends (`frozenset[Cut]`): Where it may end, if whitespace after the end of turn is let in.

@@ -1,4 +1,4 @@
-"""Take a value apart where owed text begins or ends within it; the parts always add up to the value."""
+"""Take a value apart where expected text begins or ends within it; the parts always add up to the value."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Parting:
 
 
 def part_start(runs: Sequence[Run]) -> Parting | None:
-    """Find the operand and the text after which the owed text begins in every run.
+    """Find the operand and the text after which the expected text begins in every run.
 
     Args:
-        runs (`Sequence[Run]`): The executions in which owed text begins, or would.
+        runs (`Sequence[Run]`): The executions in which expected text begins, or would.
     """
     for atom in range(len(runs[0].texts)):
         heads = [_head(run, atom) for run in runs]
@@ -68,10 +68,10 @@ def shared_end(heads: Sequence[str]) -> str:
 
 
 def part_end(runs: Sequence[Run]) -> Parting | None:
-    """Find the operand whose trailing whitespace follows the owed text in every run.
+    """Find the operand whose trailing whitespace follows the expected text in every run.
 
     Args:
-        runs (`Sequence[Run]`): The executions in which owed text ends.
+        runs (`Sequence[Run]`): The executions in which expected text ends.
     """
     for atom in range(len(runs[0].texts)):
         if all(

@@ -18,7 +18,7 @@ from templatefix.synthesis.items import CannotPlace, Item, any_in, neighbours
 from templatefix.synthesis.outputs import Cut, Leaf
 from templatefix.synthesis.parting import Parting
 from templatefix.synthesis.split import split
-from templatefix.synthesis.unseen import headers_in, owed_within, owned, reads_message
+from templatefix.synthesis.unseen import headers_in, owned, reads_message, span_within
 from templatefix.synthesis.writing import before, behind
 
 OPEN, CLOSE = "generation", "endgeneration"
@@ -33,8 +33,8 @@ class Planner:
         seen (`dict[int, Leaf]`): What the probes saw of each output, by its index among `leaves(source)`.
         names (`Sequence[str]`): Other names under which the template knows the assistant.
         flat (`bool`): Guard whole statements rather than the outputs deep inside them.
-        join (`bool`): Guard what is owed beside an output that needs it too, so that one block holds both.
-        part (`bool`): Take values apart where the owed text begins or ends within one.
+        join (`bool`): Guard what is inside beside an output that needs it too, so that one block holds both.
+        part (`bool`): Take values apart where the expected text begins or ends within one.
     """
 
     source: Source
@@ -73,8 +73,8 @@ class Planner:
             first, last = shared[0], shared[-1]
             groups = [(first, last)]
         else:
-            owed = [at for at, item in enumerate(items) if item.kind == "in"] if self.join else []
-            groups = [each for each in neighbours(items, sorted([*shared, *owed])) if any_in(shared, each)]
+            inside = [at for at, item in enumerate(items) if item.kind == "in"] if self.join else []
+            groups = [each for each in neighbours(items, sorted([*shared, *inside])) if any_in(shared, each)]
         edits, cursor = [], 0
         for first, last in groups:
             edits += self._runs(items[cursor:first], test, only_assistant)
@@ -103,28 +103,28 @@ class Planner:
     def _output(self, node: nodes.Output, only_assistant: bool) -> Item:
         leaf = self.seen.get(self.index[id(node)])
         runs = [run for run in leaf.runs if run.role == "assistant" or not only_assistant] if leaf else []
-        owed = [run for run in runs if run.owed]
+        inside = [run for run in runs if run.inside]
         if leaf is None and owned(node, self.above[id(node)]):
             return self._unseen(node)
-        if leaf is None or not owed:
+        if leaf is None or not inside:
             return Item(node, "out" if any(run.outside for run in runs) else "neutral")
         if any(run.foreign for run in runs):
-            by_role = {run.role for run in owed} == {"assistant"}
+            by_role = {run.role for run in inside} == {"assistant"}
             if not by_role or any(run.role == "assistant" for run in runs if run.foreign):
-                raise self._problem(node, "prints owed text in some turns and other text in others")
+                raise self._problem(node, "prints expected text in some turns and other text in others")
             return Item(node, "shared")
         start = start_of(self.source, node, runs, self.part)
-        end, exact = end_of(self.source, node, leaf, owed, self.part)
+        end, exact = end_of(self.source, node, leaf, inside, self.part)
         self.loose = self.loose or not exact
         if start is None or end is None:
             verb = "begins" if start is None else "ends"
-            raise self._problem(node, f"{verb} the owed text at a place that varies")
+            raise self._problem(node, f"{verb} the expected text at a place that varies")
         first, last = Cut(0, 0), Cut(leaf.atoms, 0)
         return Item(node, "in", None if start == first else start, None if end == last else end)
 
     def _unseen(self, node: nodes.Output) -> Item:
-        """What no probe reached is owed from behind the header that it writes."""
-        found = owed_within(self.source, node, headers_in(self.seen.values()))
+        """What no probe reached is inside from behind the header that it writes."""
+        found = span_within(self.source, node, headers_in(self.seen.values()))
         if found is not None:
             return Item(node, "in", found[0], found[1])
         return Item(node, "in" if reads_message(node, self.above[id(node)]) else "neutral")
@@ -137,7 +137,7 @@ class Planner:
         return bool(hazard(self.source.tree, [node]))
 
     def _runs(self, items: list[Item], test: str | None, only_assistant: bool) -> list[Edit]:
-        """Mark maximal runs of owed statements; enter mixed ones."""
+        """Mark maximal runs of inside statements; enter mixed ones."""
         edits: list[Edit] = []
         run: list[Item] = []
 

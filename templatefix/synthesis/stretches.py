@@ -10,18 +10,18 @@ from jinja2 import nodes
 
 from templatefix.render import leaves
 from templatefix.syntax import Source, branches, walk
-from templatefix.synthesis.labels import INSIDE, OUTSIDE, Labelled, Told
+from templatefix.synthesis.labels import INSIDE, OUTSIDE, Labelled, Marked
 
 
 @dataclass(frozen=True, slots=True)
-class Printed(Told):
+class Printed(Marked):
     """One execution of a stretch.
 
     Args:
         text (`str`): What it printed.
         labels (`str`): The labels of that text.
         role (`str`): Role of the message; empty outside the loop over messages.
-        begins (`int`, *optional*): Where owed text begins, or would; `None` if it does not.
+        begins (`int`, *optional*): Where expected text begins, or would; `None` if it does not.
     """
 
     text: str
@@ -31,9 +31,9 @@ class Printed(Told):
 
     @property
     def whole(self) -> bool:
-        """Whether the owed text is in one piece, and only whitespace follows it."""
+        """Whether the expected text is in one piece, and only whitespace follows it."""
         first, last = self.labels.find(INSIDE), self.labels.rfind(INSIDE) + 1
-        return not self.owed or (OUTSIDE not in self.labels[first:last] and not self.text[last:].strip())
+        return not self.inside or (OUTSIDE not in self.labels[first:last] and not self.text[last:].strip())
 
 
 def printed(labelled: Sequence[Labelled], outputs: frozenset[int]) -> Iterator[Printed]:
@@ -58,8 +58,8 @@ def printed(labelled: Sequence[Labelled], outputs: frozenset[int]) -> Iterator[P
             yield Printed(each.trace.text[start:end], labels, role, begins)
 
 
-def owed_outputs(labelled: Sequence[Labelled]) -> frozenset[int]:
-    """Return the outputs that printed some owed text."""
+def outputs_inside(labelled: Sequence[Labelled]) -> frozenset[int]:
+    """Return the outputs that printed some expected text."""
     return frozenset(
         piece.leaf
         for each in labelled

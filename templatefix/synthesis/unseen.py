@@ -1,4 +1,4 @@
-"""Outputs that no probe reached and that write a whole header: where their own words say the owed text stands."""
+"""Outputs that no probe reached and that write a whole header: where their own words say the expected text stands."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def reads_message(output: nodes.Output, above: Sequence[nodes.Node]) -> bool:
 
 
 def headers_in(seen: Iterable[Leaf]) -> set[str]:
-    """Return what outputs print before owed text in the same execution.
+    """Return what outputs print before expected text in the same execution.
 
     Args:
         seen (`Iterable[Leaf]`): What the probes saw of each output.
@@ -69,15 +69,15 @@ def headers_in(seen: Iterable[Leaf]) -> set[str]:
         for leaf in seen
         for run in leaf.runs
         for cut in run.starts
-        if run.owed
+        if run.inside
     }
     return {each for each in before if each.strip()}
 
 
-def owed_within(
+def span_within(
     source: Source, output: nodes.Output, headers: Collection[str]
 ) -> tuple[Cut, Cut | None] | None:
-    """Return where owed text starts and ends in an output that begins with a header and prints more.
+    """Return where expected text starts and ends in an output that begins with a header and prints more.
 
     The second is `None` where it ends with the output.
 

@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from os.path import commonprefix
 from typing import Any
 
-from templatefix.analysis import TemplateAnalysis
 from templatefix.edits import apply
 from templatefix.errors import RenderError, SyntaxProblem
+from templatefix.expected import Expectations
 from templatefix.model import Attempt, Candidate, Edit, Span
 from templatefix.probes import Probe, switches
 from templatefix.render import Renderer
 from templatefix.syntax import Source, parse
-from templatefix.synthesis.headers import shared_part
 from templatefix.synthesis.items import CannotPlace
 from templatefix.synthesis.parting import literal
 from templatefix.synthesis.writing import Obstacle, before, behind, unused
@@ -45,13 +44,13 @@ _WALK = """
 {{{{- {rest}.text }}}}"""
 
 
-def whole(analysis: TemplateAnalysis, probes: Sequence[Probe]) -> Candidate | Attempt:
+def whole(expectations: Expectations) -> Candidate | Attempt:
     """Propose to capture the whole output.
 
     Args:
-        analysis (`TemplateAnalysis`): A template without markers.
-        probes (`Sequence[Probe]`): The conversations.
+        expectations (`Expectations`): What a template without markers is expected to train.
     """
+    analysis, probes = expectations.analysis, expectations.probes
     source = analysis.source
     try:
         header, end = _frame(analysis.renderer, next(probe for probe in probes if len(probe.assistant) > 1))
@@ -98,3 +97,19 @@ def _edits(source: Source, header: str, end: str) -> list[Edit]:
     closing = behind(source, last, "endset", 0)
     walk = _WALK.format(header=literal(source, header), end=literal(source, end), **names)
     return [Edit(Span(0, 0), opening), Edit(Span(last, last), closing + walk)]
+
+
+def shared_part(headers: Sequence[str]) -> str:
+    """Return what texts have in common, up to where a word or a bracketed token ends in all of them."""
+    text = commonprefix(list(headers))  # noqa: RUF071 - of characters
+    while text and not all(_ends_whole(header, len(text)) for header in headers):
+        text = text[:-1]
+    return text
+
+
+def _ends_whole(text: str, at: int) -> bool:
+    """Whether neither a word nor a bracketed token goes on behind an offset."""
+    inside = max(text.rfind("<", 0, at), text.rfind("[", 0, at))
+    closed = max(text.rfind(">", 0, at), text.rfind("]", 0, at))
+    word = text[at - 1 : at + 1]
+    return inside <= closed and not (len(word) == 2 and word.isalnum())
