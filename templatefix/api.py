@@ -95,6 +95,7 @@ def verify_template(
 ) -> Verdict:
     """Judge one template; see [`verify`]."""
     from templatefix.judge import judge
+    from templatefix.sources.objects import added_tokens
     from templatefix.syntax import parse
 
     before = parse(original.source, where=original.label).text if original is not None else None
@@ -105,6 +106,7 @@ def verify_template(
         extra=[probe] if probe else [],
         policy=policy,
         tokenizer=tokenizer,
+        special_tokens=template.special_tokens or added_tokens(tokenizer),
     )
 
 

@@ -100,7 +100,7 @@ def _patched(
     """Patch the template's text without markers; where it has had some, keep what it printed with them."""
     source = parse(plain, where=template.label)
     attempts: list[Attempt] = []
-    expectations = _expected(source, variables)
+    expectations = _expected(source, variables, template.special_tokens)
     probes = expectations.probes
     for candidate in propose(expectations):
         if isinstance(candidate, Attempt):
@@ -143,8 +143,10 @@ def _refused(
     return Outcome(template, "refused", template.source, verdict, refusal=refusal, attempts=tuple(attempts))
 
 
-def _expected(source: Source, variables: dict[str, Any] | None) -> Expectations:
-    analysis = TemplateAnalysis(source, variables)
+def _expected(
+    source: Source, variables: dict[str, Any] | None, special_tokens: Sequence[str]
+) -> Expectations:
+    analysis = TemplateAnalysis(source, variables, special_tokens)
     return Expectations(analysis, reaching(analysis)[0])
 
 
@@ -165,7 +167,7 @@ def _judged(
 def _marked(
     template: Template, source: Source, variables: dict[str, Any] | None, propose: Propose
 ) -> Outcome:
-    verdict = judge(source.text, variables)
+    verdict = judge(source.text, variables, special_tokens=template.special_tokens)
     if verdict.outcome == "holds":
         return Outcome(template, "correct", template.source, verdict)
     line = verdict.blame.line if verdict.blame else 0
@@ -173,7 +175,7 @@ def _marked(
     if verdict.outcome != "fails":  # markers that are not refuted stay
         wrong = f"it has markers already, and they cannot be judged: {words(verdict)}"
         attempts = [Attempt(wrong, line, verdict=verdict)]
-        refusal = diagnose(source, attempts, _expected(source, variables))
+        refusal = diagnose(source, attempts, _expected(source, variables, template.special_tokens))
         return _refused(template, refusal, verdict=verdict)
     try:
         plain = strip(template, strict=False)  # what that changes is looked for on the probes

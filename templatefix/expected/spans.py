@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -40,6 +41,7 @@ class ExpectedSpan:
             where the turn itself prints no end.
         stop (`tuple[int, int]`, *optional*): The text at the span's end with which the model stops.
         header (`int`): Where the text begins that is printed for the turn before the span.
+        prompted (`int`, *optional*): Where the shortest generation prompt ends that the turn prints whole.
         blank (`int`): Whitespace that the template prints between the last start and what the message says.
         flags (`frozenset[str]`): How the span was found, such as `no-stop` or `closed-by-next`.
     """
@@ -51,13 +53,30 @@ class ExpectedSpan:
     next_stop: Interval | None = None
     stop: Interval | None = None
     header: int = 0
+    prompted: int | None = None
     blank: int = 0
     flags: frozenset[str] = frozenset()
+
+    @property
+    def start(self) -> int:
+        """Where the span starts at best: the model writes what some generation prompt does not print."""
+        return self.prompted if self.prompted in self.starts else max(self.starts)
 
     @property
     def optional(self) -> bool:
         """Whether the turn may be unmarked: nothing of it is rendered, or it is rendered as a question."""
         return bool(self.flags & {"unprinted", "silent", "printed-as-user"})
+
+    def needs_stop(self, text: str, special_tokens: Collection[str]) -> bool:
+        """Whether the text of the next message with which the model stops must be marked: a token of its own.
+
+        Args:
+            text (`str`): The render.
+            special_tokens (`Collection[str]`): Texts that the tokenizer holds as one token.
+        """
+        if self.next_stop is None or "stop-owned-by-next" not in self.flags:
+            return False
+        return text[slice(*self.next_stop)] in special_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +108,7 @@ def infer_span(view: View, full: Trace, k: int) -> ExpectedSpan | Undecided:
     found = find_starts(view, full, k)
     if isinstance(found, str):
         return Undecided(k, found)
-    starts, flags = found
+    starts, flags, prompted = found
     if "printed-as-user" in flags:
         return ExpectedSpan(k, frozenset(starts), frozenset(starts), header=min(starts), flags=flags)
     ended = find_end(view, full, k)
@@ -129,6 +148,7 @@ def infer_span(view: View, full: Trace, k: int) -> ExpectedSpan | Undecided:
         ended.next_stop,
         ended.stop,
         header,
+        prompted,
         blank,
         flags | ended.flags | silent,
     )

@@ -20,26 +20,33 @@ Starts = tuple[set[int], frozenset[str]]
 """Offsets at which the span may start, and how they were found."""
 
 
-def find_starts(view: View, full: Trace, k: int) -> Starts | str:
+def find_starts(view: View, full: Trace, k: int) -> tuple[set[int], frozenset[str], int | None] | str:
     """Return where the expected span of a turn may start, or why that is not known.
 
     Args:
         view (`View`): The conversation.
         full (`Trace`): Its render.
         k (`int`): Index of the assistant's message, of which something is printed.
+
+    Returns:
+        `tuple[set[int], frozenset[str], int | None]`: Offsets, how they were found, and where the shortest generation
+        prompt ends that is printed whole.
     """
     search = _Search(view, full, k)
     for options in view.settings:
         search.compare(options)
     found = search.result()
-    if isinstance(found, str) or "printed-as-user" in found[1]:
+    if isinstance(found, str):
         return found
     starts, flags = found
+    if "printed-as-user" in flags:
+        return starts, flags, None
     starts = starts | search.prefills()
     header = role_header(view)
     # The model does not write a header, even where the prompt lacks it.
     behind = {at + len(header) for at in starts if header.strip() and full.text.startswith(header, at)}
-    return starts | {at for at in behind if at <= search.text_start}, flags
+    starts |= {at for at in behind if at <= search.text_start}
+    return starts, flags, min(search.prompt_ends & starts, default=None)
 
 
 class _Search:
@@ -56,6 +63,7 @@ class _Search:
         self.text_end = own[-1][1] if own else made[-1][1]
         self.whole: set[int] = set()
         self.partial: set[int] = set()
+        self.prompt_ends: set[int] = set()
         self.flags: set[str] = set()
         self.rendered = 0
         self.unasked: int | None = None
@@ -79,6 +87,7 @@ class _Search:
         self.prompts.append(laid)
         if not laid.rest.strip():  # the whole prompt is printed before the turn
             self.whole.add(end)
+            self.prompt_ends.add(end)
             if end > self.text_start:  # its end is a text of the message: a prefill
                 self.whole.add(self.text_start)
             head = plain_part(view, k, laid)
@@ -135,7 +144,9 @@ class _Search:
             shared = common_prefix(head, full.text[at : self.text_end])
             if shared == len(head):
                 rest = asked[closed:].lstrip()[shared:]
-                self.whole.add(at + shared + common_prefix(rest, full.text[at + shared : self.text_end]))
+                end = at + shared + common_prefix(rest, full.text[at + shared : self.text_end])
+                self.whole.add(end)
+                self.prompt_ends.add(end)
                 self.flags.add("moved")
                 return
             if at + shared >= start > at:

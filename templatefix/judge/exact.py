@@ -160,7 +160,7 @@ def allowed(turn: ExpectedSpan, text: str, policy: Policy, special_tokens: Seque
         ends = ends | frozenset(range(last, last + blank + 1))
     visible_end = max(turn.ends)
     stop = turn.next_stop
-    needs_stop = stop is not None and text[slice(*stop)] in special_tokens
+    needs_stop = turn.needs_stop(text, special_tokens)
     if stop is not None and not text[max(turn.ends) : stop[0]].strip():
         # With the next header's token, the marked text may be in one piece.
         ends = ends | {stop[1]} if not needs_stop else frozenset([stop[1]])

@@ -34,6 +34,7 @@ def judge(
     extra: Sequence[Probe] = (),
     policy: Policy = DEFAULT_POLICY,
     tokenizer: Any = None,
+    special_tokens: Sequence[str] = (),
     track: bool = True,
     expectations: Expectations | None = None,
     fail_fast: bool = False,
@@ -51,6 +52,7 @@ def judge(
         extra (`Sequence[Probe]`): A user's own conversations; nothing is inferred for others from them.
         policy (`Policy`): Where spans begin and end where both is defensible.
         tokenizer (`PreTrainedTokenizerBase`, *optional*): Judge the masks of tokens too.
+        special_tokens (`Sequence[str]`): Texts that the tokenizer holds as one token.
         track (`bool`): Ask transformers which spans it tracks. Without, nothing imports transformers, and the true
             spans are judged.
         expectations ([`Expectations`], *optional*): What was inferred from the original on these probes; several
@@ -68,7 +70,7 @@ def judge(
     marked = parse(source)
     unmarked = marked if original is None else parse(original)
     if expectations is None:
-        analysis = TemplateAnalysis(unmarked, variables, _special(tokenizer))
+        analysis = TemplateAnalysis(unmarked, variables, special_tokens)
         probes = reaching(analysis)[0] if probes is None else probes
         expectations = Expectations(analysis, probes)
     analysis = expectations.analysis
@@ -105,13 +107,6 @@ def judge(
     checks += found
     proven = original is not None and same_without_markers(unmarked, marked)
     return Verdict(tuple(checks), policy, (*notes(cases, coverage, after), *warned), proven, coverage)
-
-
-def _special(tokenizer: Any) -> list[str]:
-    """The texts that a tokenizer holds as one special token."""
-    inner = getattr(tokenizer, "tokenizer", tokenizer)
-    added = getattr(inner, "added_tokens_decoder", None) or {}
-    return [str(token.content) for token in added.values()]
 
 
 def _quoting(cases: Sequence[Expectation]) -> list[Probe]:

@@ -70,6 +70,7 @@ class Template:
         effective (`bool`): Whether transformers would use this one, or another file shadows it.
         variables (`Mapping[str, str]`): Special tokens that transformers passes to the render, for example
             `bos_token`.
+        special_tokens (`tuple[str, ...]`): Texts that the tokenizer holds as one token, as far as it is known.
     """
 
     source: str
@@ -77,6 +78,7 @@ class Template:
     origin: Origin = Origin("<template>")
     effective: bool = True
     variables: Mapping[str, str] = field(default_factory=dict)
+    special_tokens: tuple[str, ...] = ()
 
     @classmethod
     def from_source(cls, source: str, *, name: str = "default", **variables: str) -> Template:

@@ -30,7 +30,7 @@ def check(subject: Subject) -> Iterator[Hit]:
     """Yield a hit for each marker that only a stricter policy blames."""
     if not subject.markers or subject.verdict.outcome == "fails":
         return
-    strict = tried(subject.text, subject.template.variables, Policy(prefill="outside"))
+    strict = tried(subject.text, subject.template, Policy(prefill="outside"))
     yield from hits(
         subject, blamed(strict), "header-trained", "Some modes of inference prepend it, others do not."
     )

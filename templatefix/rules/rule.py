@@ -44,7 +44,7 @@ class Subject:
     @cached_property
     def verdict(self) -> Verdict:
         """What the judge says of its masks and its text; undecided, with the reason, where it cannot be judged."""
-        return tried(self.text, self.template.variables)
+        return tried(self.text, self.template)
 
     def line(self, offset: int) -> int:
         """The 1-based line of a character offset."""

@@ -6,17 +6,17 @@ import time
 from collections.abc import Mapping
 
 from templatefix.errors import LimitError, RenderError, TemplateFixError
-from templatefix.model import DEFAULT_POLICY, Check, Claim, Policy, Verdict
+from templatefix.model import DEFAULT_POLICY, Check, Claim, Policy, Template, Verdict
 
 _PATIENCE = 1.0  # seconds for one short conversation; the judge renders hundreds
 
 
-def tried(text: str, variables: Mapping[str, str], policy: Policy = DEFAULT_POLICY) -> Verdict:
+def tried(text: str, template: Template, policy: Policy = DEFAULT_POLICY) -> Verdict:
     """Judge a template by its true spans; nothing imports transformers.
 
     Args:
         text (`str`): The source, newlines normalised.
-        variables (`Mapping[str, str]`): Special tokens; placeholders if there are none.
+        template ([`Template`]): Whose special tokens to judge with; placeholders if there are none.
         policy (`Policy`): Where spans begin and end where both is defensible.
 
     Returns:
@@ -25,9 +25,10 @@ def tried(text: str, variables: Mapping[str, str], policy: Policy = DEFAULT_POLI
     from templatefix.judge import judge
 
     try:
-        if problem := limit(text, variables):
+        if problem := limit(text, template.variables):
             return _undecided(problem.what)
-        return judge(text, dict(variables) or None, policy=policy, track=False)
+        variables, special_tokens = dict(template.variables) or None, template.special_tokens
+        return judge(text, variables, policy=policy, special_tokens=special_tokens, track=False)
     except TemplateFixError as error:
         return _undecided(error.what)
     except RecursionError:

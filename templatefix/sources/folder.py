@@ -13,10 +13,11 @@ from templatefix.model import Origin, Template
 from templatefix.sources.files import decode, read_bytes, require_listable
 from templatefix.sources.jsontext import parse
 from templatefix.sources.precedence import Place, Stored, by_processor, by_tokenizer
-from templatefix.sources.tokens import special_tokens
+from templatefix.sources.tokens import added_tokens, special_tokens
 from templatefix.sources.variants import KEY, is_blank, variants
 
 SPECIAL_TOKENS = "special_tokens_map.json"
+TOKENIZER = "tokenizer.json"
 PROCESSOR_FILES = (
     Place.PROCESSOR.value,
     Place.LEGACY.value,
@@ -49,7 +50,10 @@ def read_folder(folder: str, listed: Collection[str] = ()) -> tuple[Template, ..
     if any(name in listed or os.path.isfile(os.path.join(folder, name)) for name in PROCESSOR_FILES):
         used += by_processor(stored, has_legacy=configs[Place.LEGACY] is not None).values()
     places = {one.template.origin for one in used}
-    templates = [replace(one.template, effective=one.template.origin in places) for one in stored]
+    added = _added(folder, configs[Place.TOKENIZER])
+    templates = [
+        replace(one.template, effective=one.template.origin in places, special_tokens=added) for one in stored
+    ]
     kept = [template for template in templates if template.effective or not is_blank(template.source)]
     if not kept:
         raise SourceError(
@@ -62,19 +66,28 @@ def read_folder(folder: str, listed: Collection[str] = ()) -> tuple[Template, ..
     return tuple(sorted(kept, key=lambda template: not template.effective))
 
 
-def tokens_beside(file: str) -> dict[str, str]:
-    """Return the special tokens that the configuration files next to `file` name.
+def with_tokens(template: Template) -> Template:
+    """Return a template with the tokens that the files of a tokenizer beside it name.
 
     Args:
-        file (`str`): A template file; one in `additional_chat_templates/` belongs to the directory above.
+        template (`Template`): One of a file; a file in `additional_chat_templates/` belongs to the directory above.
 
     Raises:
-        SourceError: One of the configuration files cannot be read.
+        SourceError: One of the tokenizer's files cannot be read.
     """
+    file = template.origin.path
     folder = os.path.dirname(file)
     if is_additional(file):
         folder = os.path.normpath(os.path.join(folder, os.pardir))
-    return special_tokens(_json(folder, Place.TOKENIZER.value) or {}, _json(folder, SPECIAL_TOKENS) or {})
+    config = _json(folder, Place.TOKENIZER.value)
+    named = special_tokens(config or {}, _json(folder, SPECIAL_TOKENS) or {})
+    return replace(template, variables=named, special_tokens=_added(folder, config))
+
+
+def _added(folder: str, config: Mapping[str, Any] | None) -> tuple[str, ...]:
+    path = os.path.join(folder, TOKENIZER)
+    whole = "added_tokens_decoder" not in (config or {}) and os.path.isfile(path)
+    return added_tokens(config or {}, decode(read_bytes(path), path) if whole else "")
 
 
 def is_additional(file: str) -> bool:

@@ -33,7 +33,14 @@ def read_object(target: HasChatTemplate) -> tuple[Template, ...]:
         getattr(target, "special_tokens_map", None) or getattr(tokenizer, "special_tokens_map", None) or {}
     )
     named = {key: str(token) for key, token in tokens.items() if not isinstance(token, list | tuple)}
-    return tuple(Template(one.text, one.name, origin, variables=named) for one in found)
+    added = added_tokens(target)
+    return tuple(Template(one.text, one.name, origin, variables=named, special_tokens=added) for one in found)
+
+
+def added_tokens(tokenizer: Any) -> tuple[str, ...]:
+    """Return the texts that a tokenizer, or a processor's, holds as one token outside its vocabulary."""
+    inner = getattr(tokenizer, "tokenizer", None) or tokenizer
+    return tuple(str(token) for token in (getattr(inner, "added_tokens_decoder", None) or {}).values())
 
 
 def _cure(tokenizer: Any) -> str:

@@ -8,7 +8,7 @@ from templatefix.errors import SourceError, UsageError
 from templatefix.hub import HubId, hub_id
 from templatefix.model import Origin, Template
 from templatefix.sources.files import STDIN, decode, read_bytes, read_stdin, spell, tokenizer_cure
-from templatefix.sources.folder import is_additional, read_folder, tokens_beside
+from templatefix.sources.folder import is_additional, read_folder, with_tokens
 from templatefix.sources.gguf import is_gguf, read_gguf
 from templatefix.sources.jsontext import parse
 from templatefix.sources.objects import HasChatTemplate, read_object
@@ -65,7 +65,7 @@ def _read_path(target: str | os.PathLike[str]) -> tuple[Template, ...]:
         return read_gguf(path)
     text = decode(read_bytes(path), path)
     if not path.lower().endswith(".json"):
-        return (Template(text, _name(path), Origin(path), variables=tokens_beside(path)),)
+        return (with_tokens(Template(text, _name(path), Origin(path))),)
     found = variants(parse(text, path).get(KEY), path)
     if not found:
         raise SourceError(
@@ -75,8 +75,7 @@ def _read_path(target: str | os.PathLike[str]) -> tuple[Template, ...]:
                 path, "name a file that does, or its directory: chat_template.jinja may be there."
             ),
         )
-    tokens = tokens_beside(path)
-    return tuple(Template(one.text, one.name, Origin(path, one.pointer), variables=tokens) for one in found)
+    return tuple(with_tokens(Template(one.text, one.name, Origin(path, one.pointer))) for one in found)
 
 
 def _name(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,3 +29,22 @@ def _text(value: Any) -> str | None:
     if isinstance(value, Mapping):
         value = value.get("content")
     return value if isinstance(value, str) else None
+
+
+def added_tokens(config: Mapping[str, Any], tokenizer: str) -> tuple[str, ...]:
+    """Return the texts that a tokenizer holds as one token outside its vocabulary.
+
+    Args:
+        config (`Mapping[str, Any]`): `tokenizer_config.json`.
+        tokenizer (`str`): The text of `tokenizer.json`, which is not parsed as a whole: it may be large.
+    """
+    added: Any = config.get("added_tokens_decoder")
+    if isinstance(added, Mapping):
+        added = [*added.values()]
+    else:
+        start = tokenizer.find("[", tokenizer.find('"added_tokens"') + 1)
+        try:
+            added, _ = json.JSONDecoder().raw_decode(tokenizer, start)
+        except ValueError:  # whoever loads the tokenizer says so
+            added = []
+    return tuple(dict.fromkeys(text for each in added if (text := _text(each))))

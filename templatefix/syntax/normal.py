@@ -61,10 +61,12 @@ class _Normaliser:
         source (`Source`): The template.
         targets (`tuple[jinja2.nodes.Expr, ...]`): What holds the items of the loops around, and nothing sets anew:
             reading their role cannot fail where those items are messages, and has no effect.
+        previous (`bool`): Whether `loop.previtem` is the message before, where it is defined.
     """
 
     source: Source
     targets: tuple[nodes.Expr, ...] = ()
+    previous: bool = False
 
     def body(self, body: list[nodes.Node]) -> Normal:
         parts: list[Any] = []
@@ -92,12 +94,21 @@ class _Normaliser:
             outer = [each for each in self.targets if not hidden & _names_in(each)]
             own = None if _displayed(node.iter) else message_of(node)
             inside = (*outer, own) if own is not None else tuple(outer)
-            return [self._fields(node, _Normaliser(self.source, inside))]
+            previous = own is not None and own == _loaded(node.target) and "loop" not in hidden
+            return [self._fields(node, _Normaliser(self.source, inside, previous))]
         if isinstance(node, nodes.With | nodes.Macro | nodes.CallBlock):  # they have names of their own
             return [self._fields(node, _Normaliser(self.source))]
         return [self._fields(node)]
 
     def _asks_role(self, test: nodes.Node) -> bool:
+        """Whether a test reads the role of a message, which is there."""
+        if isinstance(test, nodes.And):
+            there = nodes.Test(_PREVIOUS, "defined", [], [], None, None)
+            return self.previous and test.left == there and self._role_of(test.right, (_PREVIOUS,))
+        return self._role_of(test, self.targets)
+
+    @staticmethod
+    def _role_of(test: nodes.Node, holders: tuple[nodes.Expr, ...]) -> bool:
         if not isinstance(test, nodes.Compare) or len(test.ops) != 1:
             return False
         read, operand = test.expr, test.ops[0]
@@ -107,11 +118,7 @@ class _Normaliser:
         if isinstance(operand.expr, nodes.List) is not (operand.op == "in"):
             return False
         key = read.attr if isinstance(read, nodes.Getattr) else getattr(read.arg, "value", None)
-        return (
-            key == "role"
-            and read.node in self.targets
-            and all(isinstance(each, nodes.Const) for each in told)
-        )
+        return key == "role" and read.node in holders and all(isinstance(each, nodes.Const) for each in told)
 
     def _output(self, expression: nodes.Expr) -> list[Any]:
         if isinstance(expression, nodes.TemplateData):
@@ -140,6 +147,13 @@ class _Normaliser:
             else:
                 values.append((name, tuple(value) if isinstance(value, list) else value))
         return tuple(values)
+
+
+_PREVIOUS = nodes.Getattr(nodes.Name("loop", "load"), "previtem", "load")
+
+
+def _loaded(target: nodes.Node) -> nodes.Node:
+    return nodes.Name(target.name, "load") if isinstance(target, nodes.Name) else target
 
 
 def _displayed(items: nodes.Node) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from jinja2 import nodes
@@ -40,6 +41,23 @@ def role_test(
         if _key(each) == "role":
             return _test(source, span_of(each).of(source.text), names)
     return _test(source, _as_role(source, own[0]), names) if own and guess else None
+
+
+def previous_test(source: Source, node: nodes.Node, names: Sequence[str] = ()) -> str | None:
+    """Return a test for the body of a loop over messages: whether the message before is the assistant's.
+
+    Args:
+        source (`Source`): The template.
+        node (`jinja2.nodes.Node`): A statement; `None` is returned for anything but such a loop.
+        names (`Sequence[str]`): Other names under which the template knows the assistant.
+    """
+    own = role_test(source, node, names)
+    if own is None or not isinstance(node, nodes.For) or not isinstance(node.target, nodes.Name):
+        return None
+    item = node.target.name
+    if not re.match(rf"{item}\b", own):  # the loop counts through the messages
+        return None
+    return f"loop.previtem is defined and loop.previtem{own[len(item) :]}"
 
 
 def _test(source: Source, role: str, names: Sequence[str]) -> str:

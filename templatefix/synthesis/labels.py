@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,10 +12,11 @@ from templatefix.render import TracedRender
 
 INSIDE, OUTSIDE, EITHER = "I", "O", "S"
 
-Prefill = Literal["outside", "either", "inside"]
-PREFILLS: tuple[Prefill, ...] = ("outside", "either", "inside")
-"""On which side of a marker a prefill may stand, the best first: inference prepends it, so the model need not learn it.
+Prefill = Literal["best", "outside", "either", "inside"]
+PREFILLS: tuple[Prefill, ...] = ("best", "outside", "either", "inside")
+"""On which side of a marker a prefill stands, the best first.
 
+`best`: inside if there is a generation prompt without it that the turn prints whole, for then the model writes it.
 `either` lets each output decide, which may take fewer markers.
 """
 
@@ -61,10 +63,15 @@ def label(expectations: Expectations, prefill: Prefill) -> list[Labelled]:
         prefill (`str`): One of `PREFILLS`.
     """
     cases = (expectations.of(probe) for probe in expectations.probes)
-    return [_label(case, prefill) for case in cases if case.trace is not None and not case.unsupported]
+    special_tokens = expectations.analysis.special_tokens
+    return [
+        _label(case, prefill, special_tokens)
+        for case in cases
+        if case.trace is not None and not case.unsupported
+    ]
 
 
-def _label(case: Expectation, prefill: Prefill) -> Labelled:
+def _label(case: Expectation, prefill: Prefill, special_tokens: Sequence[str]) -> Labelled:
     trace = case.trace
     assert trace is not None
     labels = [OUTSIDE] * len(trace.text)
@@ -84,7 +91,7 @@ def _label(case: Expectation, prefill: Prefill) -> Labelled:
             end = max(end, last)
             paint(turn.header, end, EITHER)
         else:
-            begins = first if prefill == "inside" else last
+            begins = {"best": turn.start, "outside": last, "either": last, "inside": first}[prefill]
             starts |= {first, last} if prefill == "either" else {begins}
             paint(begins, min(turn.ends), INSIDE)
             if prefill == "either":
@@ -94,6 +101,8 @@ def _label(case: Expectation, prefill: Prefill) -> Labelled:
         while end < len(trace.text) and trace.text[end].isspace() and trace.at(end) == turn.message:
             labels[end] = EITHER
             end += 1
+        if turn.next_stop and turn.needs_stop(trace.text, special_tokens):
+            paint(*turn.next_stop, INSIDE)
         for stretch in turn.interruptions:
             paint(stretch.start, stretch.end, OUTSIDE)
     return Labelled(case.probe, trace.rendered, "".join(labels), frozenset(starts))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import NamedTuple
 
@@ -34,6 +34,7 @@ class Run(Marked):
         ends (`frozenset[Cut]`): Where it ends.
         loose_ends (`frozenset[Cut]`): Where it may end, if whitespace after the end of turn is let in.
         role (`str`): Role of the message the loop was at; empty outside the loop.
+        answers (`bool`): Whether the message before is the assistant's.
         texts (`tuple[str, ...]`): What each operand printed.
     """
 
@@ -42,6 +43,7 @@ class Run(Marked):
     ends: frozenset[Cut]
     loose_ends: frozenset[Cut]
     role: str
+    answers: bool = False
     texts: tuple[str, ...] = ()
 
     @property
@@ -74,7 +76,8 @@ def observe(labelled: Iterable[Labelled]) -> dict[int, Leaf]:
             leaf = found.setdefault(pieces[0].leaf, Leaf(pieces[0].leaf, len(pieces)))
             message = pieces[0].message
             role = "" if message is None else str(each.probe.messages[message]["role"])
-            leaf.runs.append(_run(pieces, each, role))
+            before = each.probe.messages[message - 1]["role"] if message else ""
+            leaf.runs.append(replace(_run(pieces, each, role), answers=before == "assistant"))
     return found
 
 
@@ -87,14 +90,14 @@ def _run(pieces: Sequence[Piece], labelled: Labelled, role: str) -> Run:
     if first < 0:  # a header perhaps, and what it is followed by is empty here
         begins = max((at for at in labelled.starts if start < at <= end), default=None)
         if begins is not None and OUTSIDE not in labelled.labels[begins:end]:
-            return Run(own, _cuts(pieces, begins), none, none, role, texts)
+            return Run(own, _cuts(pieces, begins), none, none, role, texts=texts)
     if first < 0 or OUTSIDE in own[first:last]:
-        return Run(own, none, none, none, role, texts)
+        return Run(own, none, none, none, role, texts=texts)
     high = last
     while high < len(own) and own[high] == EITHER:
         high += 1
     loose = frozenset(cut for at in range(last, high + 1) for cut in _cuts(pieces, start + at))
-    return Run(own, _cuts(pieces, start + first), _cuts(pieces, start + last), loose, role, texts)
+    return Run(own, _cuts(pieces, start + first), _cuts(pieces, start + last), loose, role, texts=texts)
 
 
 def _cuts(pieces: Sequence[Piece], at: int) -> frozenset[Cut]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from jinja2 import nodes
 
@@ -13,15 +14,31 @@ from templatefix.render.rewriting import buffers
 from templatefix.syntax import Source, branches, span_of, walk
 from templatefix.syntax.scope import hazard
 from templatefix.synthesis.bounds import end_of, start_of
-from templatefix.synthesis.guard import guarded, role_test
+from templatefix.synthesis.guard import guarded, previous_test, role_test
 from templatefix.synthesis.items import CannotPlace, Item, any_in, neighbours
-from templatefix.synthesis.outputs import Cut, Leaf
+from templatefix.synthesis.outputs import Cut, Leaf, Run
 from templatefix.synthesis.parting import Parting
 from templatefix.synthesis.split import split
 from templatefix.synthesis.unseen import headers_in, owned, reads_message, span_within
 from templatefix.synthesis.writing import before, behind
 
 OPEN, CLOSE = "generation", "endgeneration"
+
+Whose = Literal["", "assistant", "stop"]
+"""Which executions count: all, those of the assistant's messages, or those behind one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tests:
+    """How to ask, within a loop, whether a message is the assistant's.
+
+    Args:
+        own (`str`, *optional*): Whether the loop's own message is.
+        previous (`str`, *optional*): Whether the one before it is.
+    """
+
+    own: str | None = None
+    previous: str | None = None
 
 
 @dataclass
@@ -57,37 +74,41 @@ class Planner:
         Raises:
             CannotPlace: Some output cannot be marked rightly.
         """
-        edits = self._body(self.source.tree.body, None, only_assistant=False)
+        edits = self._body(self.source.tree.body, Tests(), "")
         if not self.blocks:
             raise CannotPlace(
                 "no probe conversation makes the template print an assistant turn in its message loop"
             )
         return edits
 
-    def _body(self, body: list[nodes.Node], test: str | None, *, only_assistant: bool) -> list[Edit]:
-        items = [self._item(node, test, only_assistant) for node in body]
+    def _body(self, body: list[nodes.Node], tests: Tests, whose: Whose) -> list[Edit]:
+        items = [self._item(node, tests, whose) for node in body]
         shared = [at for at, item in enumerate(items) if item.kind == "shared"]
-        if not shared:
-            return self._runs(items, test, only_assistant)
-        if self.flat:
-            first, last = shared[0], shared[-1]
-            groups = [(first, last)]
-        else:
+        stops = [at for at, item in enumerate(items) if item.kind == "stop"]
+        if not shared and not stops:
+            return self._runs(items, tests, whose)
+        groups: list[tuple[int, int]] = []
+        if self.flat and shared:
+            groups = [(shared[0], shared[-1])]
+        elif shared:
             inside = [at for at, item in enumerate(items) if item.kind == "in"] if self.join else []
             groups = [each for each in neighbours(items, sorted([*shared, *inside])) if any_in(shared, each)]
+        groups += [(at, at) for at in stops if not any(first <= at <= last for first, last in groups)]
+        groups.sort()
         edits, cursor = [], 0
         for first, last in groups:
-            edits += self._runs(items[cursor:first], test, only_assistant)
-            edits.append(self._guard([item.node for item in items[first : last + 1]], test))
+            edits += self._runs(items[cursor:first], tests, whose)
+            kind: Whose = "stop" if first in stops else "assistant"
+            edits.append(self._guard([item.node for item in items[first : last + 1]], tests, kind))
             cursor = last + 1
-        return edits + self._runs(items[cursor:], test, only_assistant)
+        return edits + self._runs(items[cursor:], tests, whose)
 
-    def _item(self, node: nodes.Node, test: str | None, only_assistant: bool) -> Item:
+    def _item(self, node: nodes.Node, tests: Tests, whose: Whose) -> Item:
         if isinstance(node, nodes.Output):
-            return self._output(node, only_assistant)
+            return self._output(node, whose)
         if buffers(node) or not branches(node):
             return Item(node, "neutral")
-        inner = [self._item(each, test, only_assistant) for body in branches(node) for each in body]
+        inner = [self._item(each, tests, whose) for body in branches(node) for each in body]
         kinds = {item.kind for item in inner} - {"neutral"}
         if not kinds:
             return Item(node, "neutral")
@@ -96,13 +117,13 @@ class Planner:
         whole = all(item.start is None and item.end is None for item in inner)
         if kinds == {"in"} and whole and not self._hazard(node):
             return Item(node, "in")
-        if "shared" in kinds and self.flat and test is not None and role_test(self.source, node) is None:
+        if "shared" in kinds and self.flat and tests.own is not None and role_test(self.source, node) is None:
             return Item(node, "shared")
         return Item(node, "enter")
 
-    def _output(self, node: nodes.Output, only_assistant: bool) -> Item:
+    def _output(self, node: nodes.Output, whose: Whose) -> Item:
         leaf = self.seen.get(self.index[id(node)])
-        runs = [run for run in leaf.runs if run.role == "assistant" or not only_assistant] if leaf else []
+        runs = [run for run in leaf.runs if _counts(run, whose)] if leaf else []
         inside = [run for run in runs if run.inside]
         if leaf is None and owned(node, self.above[id(node)]):
             return self._unseen(node)
@@ -110,6 +131,8 @@ class Planner:
             return Item(node, "out" if any(run.outside for run in runs) else "neutral")
         if any(run.foreign for run in runs):
             by_role = {run.role for run in inside} == {"assistant"}
+            if not by_role and all(run.answers for run in inside):
+                return Item(node, "stop")
             if not by_role or any(run.role == "assistant" for run in runs if run.foreign):
                 raise self._problem(node, "prints expected text in some turns and other text in others")
             return Item(node, "shared")
@@ -136,7 +159,7 @@ class Planner:
     def _hazard(self, node: nodes.Node) -> bool:
         return bool(hazard(self.source.tree, [node]))
 
-    def _runs(self, items: list[Item], test: str | None, only_assistant: bool) -> list[Edit]:
+    def _runs(self, items: list[Item], tests: Tests, whose: Whose) -> list[Edit]:
         """Mark maximal runs of inside statements; enter mixed ones."""
         edits: list[Edit] = []
         run: list[Item] = []
@@ -160,13 +183,19 @@ class Planner:
             else:
                 close()
                 if item.kind == "enter":
-                    inner = role_test(self.source, item.node, self.names) or test
-                    inner = inner or role_test(self.source, item.node, self.names, guess=True)
+                    inner = self._tests(item.node, tests)
                     for at, body in enumerate(branches(item.node)):
-                        looped = inner if at == 0 else test  # the `else` of a loop does not know its target
-                        edits += self._body(body, looped, only_assistant=only_assistant)
+                        # The `else` of a loop does not know its target.
+                        edits += self._body(body, inner if at == 0 else tests, whose)
         close()
         return edits
+
+    def _tests(self, node: nodes.Node, outer: Tests) -> Tests:
+        own = role_test(self.source, node, self.names)
+        if own is not None:
+            return Tests(own, previous_test(self.source, node, self.names))
+        guess = outer.own or role_test(self.source, node, self.names, guess=True)
+        return Tests(guess, None if isinstance(node, nodes.For) else outer.previous)
 
     def _mark(self, run: list[Item]) -> list[Edit]:
         if reason := hazard(self.source.tree, [item.node for item in run]):
@@ -190,10 +219,16 @@ class Planner:
             edits.append(Edit(Span(at_end, at_end), text))
         return edits
 
-    def _guard(self, body: list[nodes.Node], test: str | None) -> Edit:
+    def _guard(self, body: list[nodes.Node], tests: Tests, kind: Whose) -> Edit:
+        test = tests.previous if kind == "stop" else tests.own
         if test is None:
             raise self._problem(body[0], "serves several roles and nothing there reads the role")
         self.methods.add("guard")
-        inner = self._body(body, None, only_assistant=True)
+        inner = self._body(body, Tests(), kind)
         stretch = Span(span_of(body[0]).start, span_of(body[-1]).end)
         return guarded(self.source, stretch, inner, test, same="partition" not in self.methods)
+
+
+def _counts(run: Run, whose: Whose) -> bool:
+    # Behind an answer of which nothing is printed, no stop is expected; the judge knows whether one may be there.
+    return {"": True, "assistant": run.role == "assistant", "stop": run.answers and run.inside}[whose]
