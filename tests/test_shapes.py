@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from transformers.utils.chat_template_utils import render_jinja_template
 
-from templatefix.analysis import TemplateAnalysis
 from templatefix.errors import RenderError
 from templatefix.fixing import fix
 from templatefix.model import Candidate, Message, Template
@@ -16,7 +15,7 @@ from templatefix.render import Renderer
 from templatefix.syntax import parse, same_without_markers
 from templatefix.synthesis import candidates
 from templatefix.synthesis.parting import shared_end
-from tests.conftest import fixture
+from tests.conftest import expectations, fixture
 
 CHAT: list[Message] = [
     {"role": "user", "content": "One?"},
@@ -65,7 +64,7 @@ SHAPES = {
     "next_role_stops": ("split", ["\n<think></think>\nYes.", "\n<think></think>\nNo."]),
     "no_role": ("guard", ["Yes.</s>", "No.</s>"]),
     "two_headers": ("capture", ["Yes.<|im_end|>", "No.<|im_end|>"]),
-    "stop_in_next": ("split", ["Yes.<|stop|>", "No."]),
+    "stop_in_next": ("guard", ["Yes.<|stop|>", "No."]),
     "never_prompts": ("guard", ["Yes.<|stop|>", "No.<|stop|>"]),
     "kinds_of_header": ("split", ["Yes.<|stop|>", "No.<|stop|>"]),
     "bare_lead": ("wrap", ["Yes.", "No."]),
@@ -101,7 +100,7 @@ PLACED = {
 @pytest.mark.parametrize("name", PLACED)
 def test_placed(name: str) -> None:
     source = parse(fixture(name))
-    candidate = next(each for each in candidates(TemplateAnalysis(source)) if isinstance(each, Candidate))
+    candidate = next(each for each in candidates(expectations(source)) if isinstance(each, Candidate))
     assert masked(candidate.after, CHAT)[1] == PLACED[name]
     assert same_without_markers(source, parse(candidate.after))
 
@@ -132,9 +131,7 @@ def test_a_header_that_somebody_types_is_text(name: str) -> None:
 @pytest.mark.parametrize("name", [*SHAPES, *PLACED])
 def test_what_fails_still_fails_and_what_prints_still_prints(name: str, value: Any) -> None:
     messages: list[Message] = [CHAT[0], {"role": "assistant", "content": value}]
-    found = [
-        each for each in candidates(TemplateAnalysis(parse(fixture(name)))) if isinstance(each, Candidate)
-    ]
+    found = [each for each in candidates(expectations(parse(fixture(name)))) if isinstance(each, Candidate)]
 
     def shown(source: str) -> str | None:
         try:
@@ -187,7 +184,7 @@ CAPTURES = {
 def test_no_capture_hides_what_is_needed_behind_it(name: str) -> None:
     before = CAPTURES[name]
     for messages in (CHAT, [*CHAT[:3], {"role": "assistant", "content": ""}]):
-        for each in candidates(TemplateAnalysis(parse(before))):
+        for each in candidates(expectations(parse(before))):
             if isinstance(each, Candidate):
                 assert masked(each.after, messages)[0] == masked(before, messages)[0], each.method
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from templatefix.analysis import TemplateAnalysis
 from templatefix.fixing import fix
 from templatefix.judge.tracker import tracked
 from templatefix.model import Candidate, Template
@@ -12,7 +11,7 @@ from templatefix.probes import MATRIX, PLACEHOLDERS, Probe
 from templatefix.render import Renderer
 from templatefix.syntax import parse, same_without_markers
 from templatefix.synthesis import candidates
-from tests.conftest import fixture
+from tests.conftest import expectations, fixture
 
 A1, A2 = "Tamsin1 spoke of tnatsissa1 today.", "Tamsin2 spoke of tnatsissa2 today."
 
@@ -124,7 +123,7 @@ def test_no_marker_encloses_a_hazard(name: str) -> None:
 @pytest.mark.parametrize("name", [*PATCHED, "parts_only"])
 def test_candidates_are_the_same_program(name: str) -> None:
     source = parse(fixture(name))
-    found = [each for each in candidates(TemplateAnalysis(source)) if isinstance(each, Candidate)]
+    found = [each for each in candidates(expectations(source)) if isinstance(each, Candidate)]
     assert found
     proven = [each for each in found if each.method not in ("partition", "capture")]
     assert proven

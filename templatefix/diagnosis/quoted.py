@@ -35,6 +35,9 @@ def asked(case: Case, *, opens: bool) -> tuple[str, int] | None:
             end += _whole(trace.text[end:], common_prefix(trace.text[end:], middle), middle)
             text = trace.text[end:]
             first = _WORD.match(text)
+            header = before.strip()
+            if header and text.rstrip().endswith(header):
+                continue  # what opens an answer, whoever speaks next
             if first and first[1] not in before and _says(case, text):
                 return text.strip(), case.line(trace, end + first.start(1))
     return None

@@ -41,13 +41,7 @@ def diagnose(source: Source, attempts: Sequence[Attempt], expectations: Expectat
         expectations ([`Expectations`]): What was inferred from the template.
     """
     case = Case(expectations.analysis, expectations.probes)
-    return (
-        _silent(case)
-        or _dropped(case)
-        or _quoted(case, opens=expectations.opens_turns)
-        or _undecided(expectations)
-        or _nearest(case, attempts)
-    )
+    return _silent(case) or _dropped(case) or _undecided(expectations) or _nearest(case, attempts)
 
 
 def _read(source: Source) -> set[str]:
@@ -80,9 +74,14 @@ def _dropped(case: Case) -> Refusal | None:
     return Refusal(RefusalKind.TEXT_DROPPED, reason, line)
 
 
-def _quoted(case: Case, *, opens: bool) -> Refusal | None:
-    """Answers are printed, but something else is asked of the model after the last one."""
-    found = asked(case, opens=opens)
+def quoted(expectations: Expectations) -> Refusal | None:
+    """Say why markers would be wrong wherever they stand: something else is asked of the model after the last answer.
+
+    Args:
+        expectations ([`Expectations`]): What was inferred from the template.
+    """
+    case = Case(expectations.analysis, expectations.probes)
+    found = asked(case, opens=expectations.opens_turns)
     if found is None:
         return None
     text, line = found

@@ -90,6 +90,12 @@ def _span(view: View, k: int) -> Turn:
         return Undecided(k, error.what)
 
 
+_NOT_BY_PROMPT = frozenset(
+    ("bare", "no-prompt", "printed-as-user", "transferred", "unasked", "decided-by-site")
+)
+"""How a turn was found whose start no generation prompt tells."""
+
+
 class Expectations:
     """What a template is expected to train, inferred over many probes.
 
@@ -117,8 +123,12 @@ class Expectations:
 
     @property
     def opens_turns(self) -> bool:
-        """Whether some turn begins with a generation prompt."""
-        return any(each.prompt_is_prefix for each in self._known.values())
+        """Whether some turn begins with a generation prompt, or with its header."""
+        turns = [turn for each in self._known.values() for turn in each.turns]
+        return any(
+            isinstance(turn, ExpectedSpan) and turn.starts and not turn.flags & _NOT_BY_PROMPT
+            for turn in turns
+        )
 
     def _infer(self, probe: Probe) -> Expectation:
         view = self.analysis.view(probe.messages, probe.tools, probe.options)

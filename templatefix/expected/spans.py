@@ -63,6 +63,11 @@ class ExpectedSpan:
         return self.prompted if self.prompted in self.starts else max(self.starts)
 
     @property
+    def end(self) -> int:
+        """Where the span ends at best: behind what may be the stop, before blanks that may be the model's."""
+        return max(self.ends) if "soft-end" in self.flags else min(self.ends)
+
+    @property
     def optional(self) -> bool:
         """Whether the turn may be unmarked: nothing of it is rendered, or it is rendered as a question."""
         return bool(self.flags & {"unprinted", "silent", "printed-as-user"})

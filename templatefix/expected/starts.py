@@ -219,7 +219,7 @@ class _Search:
         view, full, k, start = self.view, self.full, self.k, self.text_start
         low = max((end for j in range(k) if (end := last_end(full.own(j), start)) is not None), default=0)
         if k and view.messages[k - 1].get("role") == view.messages[k].get("role"):
-            found = _transferred(view, full, k, start, low)
+            found = self._transferred(low)
             if found:
                 return found, frozenset(self.flags | {"transferred"})
         if self.whole:
@@ -237,7 +237,7 @@ class _Search:
                 return found_unasked
         if _printed_as_a_question(view, full, k):
             return {start}, frozenset(self.flags | {"printed-as-user"})
-        found = _transferred(view, full, k, start, low)
+        found = self._transferred(low)
         if found:
             return found, frozenset(self.flags | {"transferred"})
         if self.own and not _printed_for(full, k, low, start):
@@ -245,6 +245,30 @@ class _Search:
         if not self.rendered:
             return "the template raises where a generation prompt is asked for"
         return "the generation prompt does not match how this turn starts"
+
+    def _transferred(self, low: int) -> set[int]:
+        """Find the header behind an offset by the literal that ends the prompt after a plain question."""
+        view, full, k = self.view, self.full, self.k
+        if k == 1 and view.messages[0] is view.analysis.ask:
+            return set()
+        for rest in (view.messages[k:], view.messages[k : k + 1]):
+            asked = view.of([view.analysis.ask, *rest])
+            render = asked.full
+            found = find_starts(asked, render, 1) if render is not None and render.own(1) else ""
+            if render is None or isinstance(found, str):
+                continue
+            starts, _, prompted = found
+            keys = {render.key(at - 1) for at in starts if at} - {None}
+            ours = {at for at in range(low + 1, self.text_start + 1) if full.key(at - 1) in keys}
+            if (
+                ours and render.text[min(starts) : max(starts)].isspace()
+            ):  # blanks may be on either side here too
+                ours |= set(range(max(low, len(full.text[: min(ours)].rstrip())), min(ours)))
+            if ours:
+                if prompted == min(starts):
+                    self.prompt_ends.add(min(ours))
+                return ours
+        return set()
 
     def _behind_name(self, name: int) -> Starts | str:
         """Find where a header ends that has a name in it, by what follows the role in a prompt."""
@@ -280,6 +304,7 @@ class _Search:
             return {at}, frozenset(self.flags | {"unasked"})  # a header that every render ends with
         head = _plain_header(view, k, full, at)
         if head is not None and not head.strip():
+            self.prompt_ends.add(at)
             return {at, at + len(head)}, frozenset(self.flags | {"unasked"})
         if _printed_like_a_user(view, k):
             return "the template prints an assistant's message as it prints a user's"
@@ -342,29 +367,6 @@ def _printed_like_a_user(view: View, k: int) -> bool:
                 keys.add(render.key(char) or ("output", str(render.origin(char).via), 0))
         seen.append(keys)
     return seen[0] == seen[1]
-
-
-def _transferred(view: View, full: Trace, k: int, start: int, low: int) -> set[int]:
-    """Find the header by the literal that ends the prompt after a plain question."""
-    if k == 1 and view.messages[0] is view.analysis.ask:
-        return set()
-    for rest in (view.messages[k:], view.messages[k : k + 1]):
-        asked = view.of([view.analysis.ask, *rest])
-        render = asked.full
-        if render is None or not render.own(1):
-            continue
-        found = find_starts(asked, render, 1)
-        if isinstance(found, str):
-            continue
-        keys = {render.key(at - 1) for at in found[0] if at} - {None}
-        ours = {at for at in range(low + 1, start + 1) if full.key(at - 1) in keys}
-        if (
-            ours and render.text[min(found[0]) : max(found[0])].isspace()
-        ):  # blanks may be on either side here too
-            ours |= set(range(max(low, len(full.text[: min(ours)].rstrip())), min(ours)))
-        if ours:
-            return ours
-    return set()
 
 
 def end_only(view: View, full: Trace, k: int) -> set[Key]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from templatefix.expected import Expectation, Expectations, ExpectedSpan, region
+from templatefix.expected import Expectation, Expectations, ExpectedSpan, Undecided, region
 from templatefix.probes import Probe
 from templatefix.render import TracedRender
 
@@ -64,11 +64,7 @@ def label(expectations: Expectations, prefill: Prefill) -> list[Labelled]:
     """
     cases = (expectations.of(probe) for probe in expectations.probes)
     special_tokens = expectations.analysis.special_tokens
-    return [
-        _label(case, prefill, special_tokens)
-        for case in cases
-        if case.trace is not None and not case.unsupported
-    ]
+    return [_label(case, prefill, special_tokens) for case in cases if case.trace is not None]
 
 
 def _label(case: Expectation, prefill: Prefill, special_tokens: Sequence[str]) -> Labelled:
@@ -80,7 +76,10 @@ def _label(case: Expectation, prefill: Prefill, special_tokens: Sequence[str]) -
     def paint(low: int, high: int, label: str) -> None:
         labels[low:high] = label * (high - low)
 
-    for turn in case.turns:
+    turns = case.turns
+    if case.unsupported:  # what the others say is outside all the same
+        turns = tuple(Undecided(at, case.unsupported) for at in case.probe.assistant)
+    for turn in turns:
         if not isinstance(turn, ExpectedSpan):
             paint(*region(trace, case.probe.messages, turn.message), EITHER)
             continue
@@ -93,10 +92,10 @@ def _label(case: Expectation, prefill: Prefill, special_tokens: Sequence[str]) -
         else:
             begins = {"best": turn.start, "outside": last, "either": last, "inside": first}[prefill]
             starts |= {first, last} if prefill == "either" else {begins}
-            paint(begins, min(turn.ends), INSIDE)
+            paint(begins, turn.end, INSIDE)
             if prefill == "either":
                 paint(first, last, EITHER)
-            paint(min(turn.ends), end, EITHER)
+            paint(turn.end, end, EITHER)
         # Whitespace behind the end of turn is better left out, but harmless.
         while end < len(trace.text) and trace.text[end].isspace() and trace.at(end) == turn.message:
             labels[end] = EITHER

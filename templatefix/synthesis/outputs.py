@@ -87,7 +87,7 @@ def _run(pieces: Sequence[Piece], labelled: Labelled, role: str) -> Run:
     texts = tuple(piece.span.of(labelled.trace.text) for piece in pieces)
     none: frozenset[Cut] = frozenset()
     first, last = own.find(INSIDE), own.rfind(INSIDE) + 1
-    if first < 0:  # a header perhaps, and what it is followed by is empty here
+    if first < 0 and OUTSIDE in own:  # a header perhaps, and what it is followed by is empty here
         begins = max((at for at in labelled.starts if start < at <= end), default=None)
         if begins is not None and OUTSIDE not in labelled.labels[begins:end]:
             return Run(own, _cuts(pieces, begins), none, none, role, texts=texts)
