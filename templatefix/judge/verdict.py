@@ -76,8 +76,7 @@ def judge(
     analysis = expectations.analysis
     probes = expectations.probes
     after = Renderer(source, variables)
-    before = analysis.renderer if original is not None else after
-    bench = _Bench(source, after, before, analysis, policy, tokenizer, track)
+    bench = _Bench(source, after, original is not None, analysis, policy, tokenizer, track)
     cases = [expectations.of(probe) for probe in probes]
     cases += [expectations.of(probe) for probe in _quoting(cases)]
     checks: list[Check] = []
@@ -93,7 +92,7 @@ def judge(
         checks += (
             check for each in variations(unmarked, names) for check in bench.varied(each, expectations)
         )
-    checks += _two_turns(cases, before)
+    checks += _two_turns(cases, analysis)
     observer = Observer(analysis if original is None else TemplateAnalysis(marked, variables))
     observer.see(probes)
     coverage = replace(
@@ -128,7 +127,7 @@ class _Bench:
 
     source: str
     after: Renderer
-    before: Renderer
+    patched: bool
     analysis: TemplateAnalysis
     policy: Policy
     tokenizer: Any
@@ -138,8 +137,8 @@ class _Bench:
         """Judge every claim on one probe."""
         probe = case.probe
         rendered = self._render(self.after, probe)
-        if self.before is not self.after:
-            yield claims.same_text(probe.name, self._render(self.before, probe), rendered)
+        if self.patched:
+            yield claims.same_text(probe.name, self._original(probe), rendered)
         if over := claims.limited(Claim.EXACT_SPAN, probe.name, rendered):
             yield over
         elif case.limit:
@@ -175,12 +174,19 @@ class _Bench:
     def varied(self, variation: Variation, expectations: Expectations) -> Iterator[Check]:
         """Judge a perturbation of a probe. Its spans are inferred only if the places of the template do not tell."""
         probe, like = variation.probe, variation.like
-        before, shown = self._render(self.before, probe), self._render(self.after, probe)
-        if isinstance(before, RenderError) and not isinstance(before, LimitError):
+        shown = self._render(self.after, probe)
+        try:
+            trace = self.analysis.observed(probe.messages, probe.tools, False, probe.options)
+        except LimitError as error:
+            yield Check(Claim.EXACT_SPAN, probe.name, "undecided", detail=error.what, fault="limit-exceeded")
             return
-        same = claims.same_text(probe.name, before, shown)
-        if same.outcome != "holds" or isinstance(shown, RenderError):
-            yield same
+        if trace is None:
+            return  # the template does not take such a conversation
+        if isinstance(shown, RenderError) or trace.text != shown.text:
+            same = claims.same_text(probe.name, self._original(probe), shown)
+            detail = "the template prints another text each time it is rendered"
+            unknown = Check(Claim.EXACT_SPAN, probe.name, "undecided", detail=detail, fault="limit-exceeded")
+            yield unknown if same.outcome == "holds" else same
             return
         spans = merged(shown.spans)
         if like is not None:
@@ -189,14 +195,7 @@ class _Bench:
                 return  # the role is another one
             case = replace(base, probe=replace(base.probe, name=probe.name))
         else:
-            try:
-                trace = self.analysis.traced(probe.messages, probe.tools, False, probe.options)
-            except LimitError as error:
-                yield Check(
-                    Claim.EXACT_SPAN, probe.name, "undecided", detail=error.what, fault="limit-exceeded"
-                )
-                return
-            if trace is not None and expectations.sites.agrees(trace, probe.messages, spans):
+            if expectations.sites.agrees(trace, probe.messages, spans):
                 yield Check(Claim.EXACT_SPAN, probe.name, "holds")
                 return
             case = expectations.of(probe)
@@ -216,14 +215,21 @@ class _Bench:
         given = {**self.analysis.defaults, **probe.arguments, **more}
         return _try(lambda: renderer.render(probe.messages, **given))
 
+    def _original(self, probe: Probe, prompt: bool = False) -> Render:
+        """Render a probe with the template that the expected spans are of; most renders are known already."""
+        given = probe.messages, probe.tools, prompt, probe.options
+        error = self.analysis.error(*given)
+        if error is not None:
+            return error
+        return Rendered(self.analysis.plain(*given) or "")
+
     def _prompts(self, probe: Probe) -> Iterator[Check]:
         """Judge generation prompts in each setting of the variables that change them."""
         for given in self.analysis.view(probe.messages, probe.tools, probe.options).settings:
             chosen = replace(probe, options=given)
             asked = self._render(self.after, chosen, add_generation_prompt=True)
-            if self.before is not self.after:
-                plain = self._render(self.before, chosen, add_generation_prompt=True)
-                yield claims.same_text(probe.name, plain, asked)
+            if self.patched:
+                yield claims.same_text(probe.name, self._original(chosen, prompt=True), asked)
             try:
                 trace = self.analysis.traced(probe.messages, probe.tools, True, given)
                 unasked = self.analysis.plain(probe.messages, probe.tools, False, given)
@@ -250,14 +256,14 @@ class _Bench:
         yield claims.of_template(Claim.PROMPT_IS_PREFIX, name, case.prompt_is_prefix)
 
 
-def _two_turns(cases: Sequence[Expectation], before: Renderer) -> Iterator[Check]:
+def _two_turns(cases: Sequence[Expectation], analysis: TemplateAnalysis) -> Iterator[Check]:
     if any(
         sum(isinstance(turn, ExpectedSpan) and not turn.optional for turn in each.turns) > 1 for each in cases
     ):
         return
     first = cases[0].probe
-    reason = _try(lambda: before.render(first.messages, **first.arguments))
-    why = f": it raises {reason.what}" if isinstance(reason, RenderError) else ""
+    reason = analysis.error(first.messages, first.tools, False, first.options)
+    why = f": it raises {reason.what}" if reason is not None else ""
     detail = f"no probe conversation of two assistant turns renders{why}"
     yield Check(Claim.EXACT_SPAN, "all", "undecided", detail=detail, fault="no-two-turns")
 

@@ -125,7 +125,7 @@ class Environment(ImmutableSandboxedEnvironment):
     """The sandbox with transformers' filters and globals.
 
     Attributes:
-        deadline (`float`): `time.process_time()` value after which loops stop.
+        clock (`Clock`): Stops loops and calls after the deadline.
     """
 
     intercepted_binops = frozenset(["*", "**", "%"])
@@ -142,7 +142,7 @@ class Environment(ImmutableSandboxedEnvironment):
             "dict": _Dict(),
             "namespace": _Namespace,
         }
-        self.deadline = float("inf")
+        self.clock = limits.Clock()
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Take short cuts for what is safe and read most; the sandbox would come to the same."""
@@ -169,7 +169,7 @@ class Environment(ImmutableSandboxedEnvironment):
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call what a template calls, unless the result would be huge."""
-        limits.check_time(self.deadline)
+        self.clock.check()
         limits.check_call(obj, args, kwargs)
         # Methods of texts and dicts are safe, and need no context: the sandbox would come to the same.
         kind = type(obj)
@@ -183,7 +183,7 @@ class Environment(ImmutableSandboxedEnvironment):
 @pass_context
 def _tick(context: Context, items: Iterable[Any]) -> Iterator[Any]:
     """Pass `items` on, watching the clock."""
-    return limits.tick(items, context.environment.deadline)  # type: ignore[attr-defined]
+    return limits.tick(items, context.environment.clock)  # type: ignore[attr-defined]
 
 
 @pass_context

@@ -17,6 +17,7 @@ from templatefix.errors import LimitError
 
 MAX_SECONDS = 5.0
 MAX_CHARACTERS = 2_000_000
+_CHECKS_EACH = 64
 _WIDTH = re.compile(r"\d{7,}")  # in a format string: a field of millions of characters
 
 
@@ -30,14 +31,28 @@ def check_size(size: int) -> None:
         raise LimitError(f"rendering makes a value of more than {MAX_CHARACTERS:,} characters")
 
 
-def check_time(deadline: float) -> None:
-    """Refuse to go on after the deadline, in CPU seconds of this process: a busy machine changes no verdict.
+class Clock:
+    """A deadline in CPU seconds of this process: a busy machine changes no verdict."""
 
-    Raises:
-        LimitError: It has passed.
-    """
-    if time.process_time() > deadline:
-        raise LimitError(f"rendering takes longer than {MAX_SECONDS:g} s")
+    __slots__ = ("checks", "deadline")
+
+    def __init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        """Set the deadline `MAX_SECONDS` from now."""
+        self.deadline = time.process_time() + MAX_SECONDS
+        self.checks = 0
+
+    def check(self) -> None:
+        """Refuse to go on after the deadline. The clock is read now and then only, as that takes a system call.
+
+        Raises:
+            LimitError: It has passed.
+        """
+        self.checks += 1
+        if self.checks % _CHECKS_EACH == 0 and time.process_time() > self.deadline:
+            raise LimitError(f"rendering takes longer than {MAX_SECONDS:g} s")
 
 
 def sized(value: Any) -> Any:
@@ -129,8 +144,8 @@ def bounded_filters() -> dict[str, Callable[..., Any]]:
     }
 
 
-def tick(items: Iterable[Any], deadline: float) -> Iterator[Any]:
+def tick(items: Iterable[Any], clock: Clock) -> Iterator[Any]:
     """Pass `items` on until the clock reaches the deadline."""
     for item in items:
-        check_time(deadline)
+        clock.check()
         yield item

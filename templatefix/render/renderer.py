@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import CodeType
@@ -112,7 +111,7 @@ class Renderer:
             **self.variables,
             **options,
         }
-        self.environment.deadline = time.process_time() + limits.MAX_SECONDS
+        self.environment.clock.start()
         size = 0
         try:
             for piece in self.template.generate(values):
