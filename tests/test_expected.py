@@ -126,6 +126,18 @@ STARTS: dict[str, tuple[str, set[str]]] = {
     "every question ends with the header": (talk(QUESTION + "<a>", SAY + "<e>"), {"unasked"}),
     "every render ends with the header": (talk(QUESTION, REPLY, "", "<a>"), {"unasked"}),
     "there is no prompt": (talk(QUESTION, REPLY), {"no-prompt"}),
+    "only the prompt prints a blank line": (
+        talk(QUESTION, REPLY, "", asked("\n\n<a>")),
+        set(),
+    ),
+    "only the prompt prints a blank line, and history drops the prefill": (
+        talk(QUESTION, REPLY, "", asked("\n\n<a><think>")),
+        {"prefill-dropped"},
+    ),
+    "only the turn prints a blank line before its header": (
+        talk(QUESTION, "{{ '\n' }}" + REPLY, "", asked("<a>")),
+        set(),
+    ),
     "answers have no header": (talk(QUESTION, SAY + "<e>", "", asked("")), {"unasked"}),
 }
 
@@ -153,6 +165,37 @@ def test_a_prefill_of_some_setting_may_be_on_either_side() -> None:
             ("<think></think>Paris.<e>", "Paris.<e>"),
             ("<think></think>Rome.<e>", "Rome.<e>"),
         ]
+
+
+def test_a_prefill_that_settings_print_otherwise_may_be_on_either_side_from_the_header_on() -> None:
+    modes = "<think>\n{% if enable_thinking is false %}</think>{% endif %}".replace("\n", "{{ '\\n' }}")
+    source = talk(
+        "<|im|>user{{ '\\n' }}" + SAY + "<e>",
+        "{{ '<|im|>assistant\\n' }}{{ '<think></think>' }}" + SAY + "<e>",
+        "",
+        asked("{{ '<|im|>assistant\\n' }}" + modes.replace("{{ '\\n' }}{%", "{%")),
+    )
+    [first, _] = spans(source)
+    assert {"<think></think>Paris.<e>", "Paris.<e>"} <= set(first)
+    assert all("assistant" not in each and not each.startswith("\n") for each in first)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "best"),
+    [
+        ("{% if enable_thinking is false %}</think>{% endif %}", "</think>Paris.<e>"),
+        ("{{ '</think>' if enable_thinking is false else '<think>' }}", "Paris.<e>"),
+        ("</think>", "Paris.<e>"),
+    ],
+    ids=["one setting prints none", "another setting prints something else", "every setting prints it"],
+)
+def test_a_span_starts_at_best_where_the_shortest_prompt_ends_that_is_printed_whole(
+    prompt: str, best: str
+) -> None:
+    source = talk(QUESTION, "<a></think>" + SAY + "<e>", "", asked("<a>" + prompt))
+    text, turns = inferred(source, CAPITALS)
+    assert isinstance(turns[0], ExpectedSpan)
+    assert text[turns[0].start : turns[0].end] == best
 
 
 def test_a_switch_of_any_name_is_found() -> None:

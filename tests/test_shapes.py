@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from transformers.utils.chat_template_utils import render_jinja_template
 
+from templatefix.api import verify_template
 from templatefix.errors import RenderError
 from templatefix.fixing import fix
 from templatefix.model import Candidate, Message, Template
@@ -23,6 +25,20 @@ CHAT: list[Message] = [
     {"role": "user", "content": "Two?"},
     {"role": "assistant", "content": "No."},
 ]
+
+
+STOPS = ("<|user|>", "<|observation|>")
+NEXT_ROLE = """{%- for m in messages -%}
+{%- if m.role == 'user' -%}<|user|>{{ m.content }}
+{%- elif m.role == 'assistant' -%}<|assistant|>{{ m.content }}
+{%- elif m.role == 'tool' -%}
+    {%- if loop.first or messages[loop.index0 - 1].role != 'tool' -%}
+        {{- '<|observation|>' -}}
+    {%- endif -%}
+    {{- '<r>' + m.content + '</r>' -}}
+{%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}<|assistant|>{%- endif -%}"""
 
 
 def masked(source: str, messages: list[Message], **options: Any) -> tuple[str, list[str]]:
@@ -194,3 +210,23 @@ def test_a_shared_end_begins_with_a_whole_word() -> None:
     assert shared_end(["this is", "was his"]) == ""
     assert shared_end(["Bot:", "Bot:"]) == "Bot:"
     assert shared_end([" \n", "\n"]) == ""
+
+
+def test_the_next_roles_token_is_marked_where_it_is_the_stop() -> None:
+    template = replace(Template.from_source(NEXT_ROLE), special_tokens=STOPS)
+    outcome = fix(template)
+    assert (outcome.status, outcome.method) == ("patched", "guard"), outcome.reason
+    assert outcome.verdict.proven and "loop.previtem is defined" in outcome.after
+    chat = [*CHAT[:2], {"role": "tool", "content": "3"}, {"role": "tool", "content": "4"}, *CHAT[1:]]
+    assert masked(outcome.after, chat)[1] == ["Yes.<|observation|>", "Yes.<|user|>", "No."]
+    assert masked(outcome.after, [CHAT[0], CHAT[0]])[1] == []
+    assert verify_template(replace(template, source=outcome.after)).outcome == "holds"
+
+
+def test_a_turn_without_the_token_with_which_its_model_stops_is_wrong() -> None:
+    plain = fix(Template.from_source(NEXT_ROLE))
+    assert plain.status == "patched" and "previtem" not in plain.after
+    known = Template(plain.after, special_tokens=STOPS)
+    verdict = verify_template(known)
+    assert (verdict.outcome, verdict.blame and verdict.blame.fault) == ("fails", "end-of-turn-untrained")
+    assert verify_template(Template(plain.after)).outcome == "holds"

@@ -156,6 +156,23 @@ def test_special_tokens_map_is_not_read_beside_an_added_tokens_decoder(tmp_path:
     assert sources.read(put(tmp_path, "a.jinja", JINJA))[0].variables == {"eos_token": "<e>"}
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "found"),
+    [
+        ("tokenizer_config.json", {"added_tokens_decoder": {"7": {"content": "<|user|>"}}}, ("<|user|>",)),
+        ("tokenizer.json", {"added_tokens": [{"content": "<|user|>"}], "model": {}}, ("<|user|>",)),
+        ("tokenizer.json", {"model": {}}, ()),
+        ("tokenizer.json", '{"added_tokens": [{', ()),
+    ],
+)
+def test_tokens_that_a_tokenizer_holds_as_one(
+    tmp_path: Path, file: str, content: Any, found: tuple[str, ...]
+) -> None:
+    put(tmp_path, file, content)
+    path = put(tmp_path, "chat_template.jinja", JINJA)
+    assert [one.special_tokens for one in (*sources.read(path), *sources.read(tmp_path))] == [found, found]
+
+
 def test_additional_template_keeps_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "tokenizer_config.json", {"eos_token": "<e>"})
     file = put(tmp_path, "additional_chat_templates/rag.jinja", JINJA)

@@ -236,6 +236,42 @@ def test_same_program_without_markers(one: str, other: str, same: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("opens", "test", "closes", "same"),
+    [
+        (FOR, "loop.previtem is defined and loop.previtem.role == 'a'", "{% endfor %}", True),
+        (FOR, "loop.previtem is defined and loop.previtem['role'] in ['a', 'b']", "{% endfor %}", True),
+        (FOR, "loop.previtem.role == 'a'", "{% endfor %}", False),  # raises at the first message
+        (FOR, "loop.previtem is defined or loop.previtem.role == 'a'", "{% endfor %}", False),
+        (FOR, "loop.nextitem is defined and loop.nextitem.role == 'a'", "{% endfor %}", False),
+        ("", "loop.previtem is defined and loop.previtem.role == 'a'", "", False),
+        (
+            f"{FOR}{{% for c in m.calls %}}",
+            "loop.previtem is defined and loop.previtem.role == 'a'",
+            "{% endfor %}{% endfor %}",
+            True,
+        ),
+        (
+            f"{FOR}{{% for a, c in m.calls %}}",
+            "loop.previtem is defined and loop.previtem.role == 'a'",
+            "{% endfor %}{% endfor %}",
+            False,
+        ),
+        (
+            f"{FOR}{{% set loop = 1 %}}",
+            "loop.previtem is defined and loop.previtem.role == 'a'",
+            "{% endfor %}",
+            False,
+        ),
+    ],
+)
+def test_a_guard_on_the_message_before_is_proven_only_where_it_cannot_fail(
+    opens: str, test: str, closes: str, same: bool
+) -> None:
+    one, other = "{{ x }}", f"{{% if {test} %}}{{{{ x }}}}{{% else %}}{{{{ x }}}}{{% endif %}}"
+    assert same_without_markers(parse(opens + one + closes), parse(opens + other + closes)) is same
+
+
+@pytest.mark.parametrize(
     ("opens", "closes", "same"),
     [
         ("{% for a, b in y %}", "{% endfor %}", True),
