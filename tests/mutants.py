@@ -53,6 +53,9 @@ NOT_RIGHT = {
 }
 """TRL's own templates that hold under no policy, and why: a name leaves this when judge or template learns better."""
 
+EITHER = ("<|tool_response>",)
+"""Texts that may be marked or not: what opens a result in Gemma 4 may be what the model stops with behind its call."""
+
 Key = tuple[str, str]
 """A probe's name, and how a generation prompt is asked for; empty if it is not."""
 Fate = Literal[
@@ -197,13 +200,13 @@ class Subject:
         """Whether the spans of a render differ only where the policy lets both stand.
 
         As many spans as the original's, one for one; two ends may differ by whitespace alone where the policy allows
-        whitespace or no end of turn precedes it, and two starts by a prefill: text that some setting of the thinking
-        switch prepends to that very turn, and another does not. That is asked of the template without markers, not of
+        whitespace or no end of turn precedes it, or by what `EITHER` names, and two starts by a prefill: text that some
+        setting of the thinking switch prepends to that very turn, and another does not. That is asked of the template without markers, not of
         the judge. What is nothing but a prefill may be marked or not.
         """
         text = shot.text or ""
         probe = next(each for each in self.probes if each.name == key[0])
-        own, theirs = self.shots[key].spans, shot.spans
+        own, theirs = (_without(EITHER, text, spans) for spans in (self.shots[key].spans, shot.spans))
         if len(own) != len(theirs):
             own = tuple(each for each in own if not self._prefill(probe, text, each.start, each.end))
         if len(own) != len(theirs) and not key[1]:
@@ -255,6 +258,16 @@ class Subject:
             if prompt.startswith(base) and prompt != base:
                 found.add(prompt[len(base) :])
         return found
+
+
+def _without(texts: Iterable[str], text: str, spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Return spans of a text without some texts at their ends, behind other text; touching spans are joined already."""
+    found = []
+    for span in spans:
+        ends = (len(each) for each in texts if text.endswith(each, span.start, span.end))
+        cut = next((length for length in ends if length < len(span)), 0)
+        found.append(Span(span.start, span.end - cut))
+    return tuple(found)
 
 
 def _spans(rendered: Rendered) -> tuple[Span, ...]:

@@ -100,8 +100,8 @@ def _label(case: Expectation, prefill: Prefill, special_tokens: Sequence[str]) -
         while end < len(trace.text) and trace.text[end].isspace() and trace.at(end) == turn.message:
             labels[end] = EITHER
             end += 1
-        if turn.next_stop and turn.needs_stop(trace.text, special_tokens):
-            paint(*turn.next_stop, INSIDE)
+        if turn.next_stop:
+            paint(*turn.next_stop, INSIDE if turn.needs_stop(trace.text, special_tokens) else EITHER)
         for stretch in turn.interruptions:
             paint(stretch.start, stretch.end, OUTSIDE)
     return Labelled(case.probe, trace.rendered, "".join(labels), frozenset(starts))
