@@ -201,8 +201,8 @@ class Subject:
 
         As many spans as the original's, one for one; two ends may differ by whitespace alone where the policy allows
         whitespace or no end of turn precedes it, or by what `EITHER` names, and two starts by a prefill: text that some
-        setting of the thinking switch prepends to that very turn, and another does not. That is asked of the template without markers, not of
-        the judge. What is nothing but a prefill may be marked or not.
+        setting of the thinking switch prepends to that very turn, and another does not. That is asked of the template
+        without markers, not of the judge. What is nothing but a prefill may be marked or not.
         """
         text = shot.text or ""
         probe = next(each for each in self.probes if each.name == key[0])
