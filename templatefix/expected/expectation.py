@@ -11,6 +11,7 @@ from templatefix.expected.prefixes import objection
 from templatefix.expected.shapes import span_of_turn
 from templatefix.expected.sites import Sites
 from templatefix.expected.spans import ExpectedSpan, Undecided
+from templatefix.expected.texts import common_prefix
 from templatefix.probes import Probe, of_others
 
 Turn = ExpectedSpan | Undecided
@@ -27,7 +28,8 @@ class Expectation:
         limit (`str`): The limit that the render went over; empty if it did not.
         unsupported (`str`): Why the probe proves nothing: the template does not support its format; empty if it does.
         prefix_stable (`bool`): Whether each turn stays as it was when messages follow.
-        prompt_is_prefix (`bool`): Whether each turn begins with what inference prepends to it.
+        mismatch (`tuple[str, str]`, *optional*): What inference prepends to the first turn that does not begin with it,
+            and what the turn begins with.
     """
 
     probe: Probe
@@ -36,7 +38,7 @@ class Expectation:
     limit: str = ""
     unsupported: str = ""
     prefix_stable: bool = False
-    prompt_is_prefix: bool = False
+    mismatch: tuple[str, str] | None = None
 
     @property
     def text(self) -> str | None:
@@ -90,6 +92,8 @@ def _span(view: View, k: int) -> Turn:
         return Undecided(k, error.what)
 
 
+_SHOWN = 20
+"""How many characters of a turn are shown behind where it differs from the prompt."""
 _NOT_BY_PROMPT = frozenset(
     ("bare", "no-prompt", "printed-as-user", "transferred", "unasked", "decided-by-site")
 )
@@ -143,10 +147,10 @@ class Expectations:
                 return Expectation(
                     probe, trace, unsupported="an assistant's message is printed as a question"
                 )
-            stable, opened = _stable(view, trace), _opened(view, trace)
+            stable, mismatch = _stable(view, trace), _mismatch(view, trace)
         except LimitError as error:
             return Expectation(probe, None, limit=error.what)
-        return Expectation(probe, trace, turns, prefix_stable=stable, prompt_is_prefix=opened)
+        return Expectation(probe, trace, turns, prefix_stable=stable, mismatch=mismatch)
 
     def _checked(self, view: View, trace: Trace, turn: Turn) -> Turn:
         """Return the turn, or undecided where the second road objects."""
@@ -202,11 +206,18 @@ def _stable(view: View, trace: Trace) -> bool:
     return True
 
 
-def _opened(view: View, trace: Trace) -> bool:
+def _mismatch(view: View, trace: Trace) -> tuple[str, str] | None:
+    """Return the prompt and the beginning of the first turn that starts with no setting's prompt."""
     plain = view.analysis.plain
     for index, message in enumerate(view.messages):
-        if message.get("role") == "assistant":
-            asked = (plain(view.messages[:index], view.tools, True, options) for options in view.settings)
-            if not any(each is not None and trace.text.startswith(each) for each in asked):
-                return False
-    return True
+        if message.get("role") != "assistant":
+            continue
+        before = view.messages[:index]
+        asked = [plain(before, view.tools, True, options) for options in view.settings]
+        if any(each is not None and trace.text.startswith(each) for each in asked):
+            continue
+        prompt, bare = asked[0] or "", plain(before, view.tools, False, view.options) or ""
+        shared = common_prefix(prompt, trace.text)
+        start = min(shared, common_prefix(prompt, bare))
+        return prompt[start:], trace.text[start : start + max(len(prompt) - start, shared - start + _SHOWN)]
+    return None

@@ -156,12 +156,21 @@ def stop_trained(expectation: Expectation, rendered: Rendered, spans: Sequence[S
         yield Check(Claim.STOP_TRAINED, name, "holds")
 
 
-def of_template(claim: Claim, name: str, holds: bool) -> Check:
-    """A claim about the template, not the mask."""
-    if holds:
-        return Check(claim, name, "holds")
-    details = {
-        Claim.PREFIX_STABLE: "a turn is printed otherwise once messages follow, as where reasoning is stripped",
-        Claim.PROMPT_IS_PREFIX: "the generation prompt does not match how assistant turns start",
-    }
-    return Check(claim, name, "fails", detail=details[claim])
+def prefix_stable(name: str, holds: bool) -> Check:
+    """Say whether turns are printed alike whatever follows them."""
+    detail = "a turn is printed otherwise once messages follow, as where reasoning is stripped"
+    return Check(Claim.PREFIX_STABLE, name, "holds" if holds else "fails", detail="" if holds else detail)
+
+
+def prompt_is_prefix(name: str, mismatch: tuple[str, str] | None) -> Check:
+    """Say whether each turn begins with a generation prompt.
+
+    Args:
+        name (`str`): The probe's name.
+        mismatch (`tuple[str, str]`, *optional*): A prompt, and the turn that does not begin with it.
+    """
+    if mismatch is None:
+        return Check(Claim.PROMPT_IS_PREFIX, name, "holds")
+    prompt, turn = mismatch
+    detail = "the generation prompt does not match how assistant turns start"
+    return Check(Claim.PROMPT_IS_PREFIX, name, "fails", prompt, turn, detail)

@@ -252,8 +252,8 @@ class _Bench:
         reasoning = [place for turn in case.probe.assistant for place in case.said(turn, REASONING)]
         yield from claims.fields_trained(Claim.CALLS_TRAINED, name, text, spans, calls)
         yield from claims.fields_trained(Claim.REASONING_TRAINED, name, text, spans, reasoning)
-        yield claims.of_template(Claim.PREFIX_STABLE, name, case.prefix_stable)
-        yield claims.of_template(Claim.PROMPT_IS_PREFIX, name, case.prompt_is_prefix)
+        yield claims.prefix_stable(name, case.prefix_stable)
+        yield claims.prompt_is_prefix(name, case.mismatch)
 
 
 def _two_turns(cases: Sequence[Expectation], analysis: TemplateAnalysis) -> Iterator[Check]:

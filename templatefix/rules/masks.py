@@ -99,13 +99,14 @@ def shortened(text: str, most: int = 70) -> str:
 
 def of_template(subject: Subject, claim: Claim, why: str) -> Iterator[Hit]:
     """Yield a hit at the loop over the messages if a claim about the template fails."""
-    failed = [
-        check
-        for check in subject.verdict.checks
-        if check.claim is claim and check.outcome == "fails" and check.probe not in _ODD
-    ]
+    failed = [check for check in about(subject, claim) if check.outcome == "fails"]
     if failed:
         yield Hit(message_loop(subject.source), f"{told(failed)}. {why}")
+
+
+def about(subject: Subject, claim: Claim) -> list[Check]:
+    """Return what was found of a claim on the probes that templates are made for."""
+    return [check for check in subject.verdict.checks if check.claim is claim and check.probe not in _ODD]
 
 
 def noted(subject: Subject, name: str, place: Span) -> Iterator[Hit]:
