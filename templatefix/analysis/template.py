@@ -148,13 +148,6 @@ class TemplateAnalysis:
         read = sorted((name, repr(value)) for name, value in options.items() if self.renderer.reads(name))
         return (*map(id, messages), id(tools), prompt, *read)
 
-    def forget(self) -> None:
-        """Drop the renders; what was inferred from them stays."""
-        self._plain.clear()
-        self._traced.clear()
-        self._compared.clear()
-        self._kept.clear()
-
     @cached_property
     def defaults(self) -> dict[str, Any]:
         """Variables without which a plain conversation does not render, each with a value that helps."""

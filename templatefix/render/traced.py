@@ -81,7 +81,6 @@ class TracedRender:
         runs (`tuple`): What the outputs at the top printed, in order: the index of each among `leaves(source)`, how
             many characters each of its operands printed, and the message that the loop was at.
         tests (`frozenset`): The conditions that ran: start and end in the source, the truth, and that message.
-        outputs (`frozenset`): Pairs of an output that ran, by its source offset, and that message.
         loops (`frozenset[int]`): The loops over messages that ran, by their source offset.
         lists (`frozenset[int]`): Messages of which a list or mapping was printed as Python's `repr`.
     """
@@ -90,7 +89,6 @@ class TracedRender:
     segments: tuple[Segment, ...]
     runs: tuple[tuple[int, tuple[int, ...], int | None], ...] = ()
     tests: frozenset[tuple[int, int, bool, int | None]] = frozenset()
-    outputs: frozenset[tuple[int, int | None]] = frozenset()
     lists: frozenset[int] = frozenset()
     loops: frozenset[int] = frozenset()
 
@@ -145,7 +143,6 @@ class TracedTemplate:
             text.segments,
             tuple(recorder.runs),
             frozenset(recorder.tests),
-            frozenset(recorder.outputs),
             frozenset(recorder.lists),
             frozenset(recorder.loops),
         )
@@ -198,7 +195,6 @@ class _Recorder:
         self.at: int | None = None
         self.stack: list[int | None] = []
         self.tests: set[tuple[int, int, bool, int | None]] = set()
-        self.outputs: set[tuple[int, int | None]] = set()
         self.lists: set[int] = set()
         self.loops: set[int] = set()
         self.runs: list[tuple[int, tuple[int, ...], int | None]] = []
@@ -344,7 +340,6 @@ class _Environment(Environment):
     def _output(self, _: Context, value: Any, output: int, leaf: int) -> Traced:
         recorder = self.recorder
         text = recorder.printed(value, output)
-        recorder.outputs.add((output, recorder.at))
         if leaf >= 0:
             recorder.leaf(leaf, len(text))
         return text
