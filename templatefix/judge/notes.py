@@ -70,14 +70,17 @@ def _open_ended(rendered: Sequence[Expectation]) -> str:
     found = _spans(rendered)
     if not found or any(turn.stop for _, turn in found):
         return ""
-    stops = Counter(str(each.text)[slice(*turn.next_stop)] for each, turn in found if turn.next_stop)
+    stops = Counter(
+        str(each.text)[slice(*turn.next_stop)]
+        for each, turn in found
+        if turn.next_stop and "stop-owned-by-next" in turn.flags
+    )
     if not stops:
         return "no text closes the assistant's turns, so training on them does not teach the model to stop"
     shown = ", ".join(repr(stop) for stop, _ in stops.most_common(3))
     return (
-        "no text of its own closes an assistant's turn, so training on it does not teach the model to stop, unless "
-        "what "
-        f"opens the next turn ({shown}) is marked too; behind the last turn there is nothing to mark"
+        f"the assistant's turns print no end of turn: the model learns to stop only where what opens the next turn "
+        f"({shown}) is marked too; behind the last turn there is nothing to mark"
     )
 
 
