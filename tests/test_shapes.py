@@ -88,7 +88,7 @@ SHAPES = {
     "unasked_prompt": ("partition", ["Yes.<over>", "No."]),
     "message_tools": ("guard", ["\nYes.", "\nNo."]),
     "last_apart": ("split", ["Yes.\n<over>", "No.\n<over>"]),
-    "question_asks": ("capture", ["Yes.", "No."]),
+    "question_asks": ("wrap", ["Yes.\n", "No.\n"]),
 }
 
 
