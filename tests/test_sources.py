@@ -163,6 +163,13 @@ def test_special_tokens_map_is_not_read_beside_an_added_tokens_decoder(tmp_path:
         ("tokenizer.json", {"added_tokens": [{"content": "<|user|>"}], "model": {}}, ("<|user|>",)),
         ("tokenizer.json", {"model": {}}, ()),
         ("tokenizer.json", '{"added_tokens": [{', ()),
+        ("tokenizer.json", '{"added_tokens":' + "[" * 100_000, ()),
+        ("tokenizer.json", {"model": {"merges": ["a b"], "vocab": {"added_tokens": 1}}}, ()),
+        (
+            "tokenizer.json",
+            {"added_tokens": [{"content": "<|user|>"}], "large": "x" * 20_000_000},
+            ("<|user|>",),
+        ),
     ],
 )
 def test_tokens_that_a_tokenizer_holds_as_one(

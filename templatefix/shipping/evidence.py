@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from templatefix import api
 from templatefix.edits import Newlines
@@ -49,7 +50,7 @@ def _evidence(template: Template, outcome: Outcome | None) -> Evidence:
     declared, after = outcome.safety is Safety.UNSAFE, outcome.after
     if outcome.before != template.source:
         after = _with_line_ends(after, template.source)
-    marked = Template(after, template.name, template.origin, variables=template.variables)
+    marked = replace(template, source=after)
     verdict = outcome.verdict
     if outcome.before != template.source:  # the repository's text is another than what was patched
         verdict = api.verify_template(marked, template)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd
@@ -14,7 +15,7 @@ from templatefix.hub import HubId
 from templatefix.hub.problems import explained, not_logged_in
 from templatefix.hub.snapshot import api as client
 from templatefix.hub.snapshot import fetch, resolve
-from templatefix.model import Evidence, Plan, Pushed, Template, Variant, Verdict
+from templatefix.model import Evidence, Plan, Pushed, Variant, Verdict
 from templatefix.report import pull_request
 from templatefix.shipping.files import place
 from templatefix.shipping.planning import Wish, destination, plan
@@ -135,5 +136,4 @@ def _judged(evidence: Evidence, source: str) -> Verdict:
     if not source:
         return Verdict()
     before = evidence.template
-    template = Template(source, before.name, before.origin, variables=before.variables)
-    return api.verify_template(template, None if evidence.declared else before)
+    return api.verify_template(replace(before, source=source), None if evidence.declared else before)

@@ -50,6 +50,20 @@ def read_bytes(path: str) -> bytes:
         raise unreadable(error, path) from error
 
 
+def beginning(path: str, size: int = 4 * _MIB) -> str:
+    """Return the first part of a text file, however large it is; empty if it cannot be read.
+
+    Args:
+        path (`str`): The file.
+        size (`int`): How many bytes to read at most.
+    """
+    try:
+        with open(path, "rb") as file:
+            return file.read(size).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
 def unreadable(error: OSError, path: str) -> SourceError:
     """Return the error to raise where `path` could not be read."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):

@@ -10,7 +10,7 @@ from typing import Any
 
 from templatefix.errors import SourceError
 from templatefix.model import Origin, Template
-from templatefix.sources.files import decode, read_bytes, require_listable
+from templatefix.sources.files import beginning, decode, read_bytes, require_listable
 from templatefix.sources.jsontext import parse
 from templatefix.sources.precedence import Place, Stored, by_processor, by_tokenizer
 from templatefix.sources.tokens import added_tokens, special_tokens
@@ -86,8 +86,8 @@ def with_tokens(template: Template) -> Template:
 
 def _added(folder: str, config: Mapping[str, Any] | None) -> tuple[str, ...]:
     path = os.path.join(folder, TOKENIZER)
-    whole = "added_tokens_decoder" not in (config or {}) and os.path.isfile(path)
-    return added_tokens(config or {}, decode(read_bytes(path), path) if whole else "")
+    needed = "added_tokens_decoder" not in (config or {}) and os.path.isfile(path)
+    return added_tokens(config or {}, beginning(path) if needed else "")
 
 
 def is_additional(file: str) -> bool:

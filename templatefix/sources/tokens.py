@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,20 +32,25 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
+_ADDED = re.compile(r'"added_tokens"\s*:\s*(?=\[)')
+
+
 def added_tokens(config: Mapping[str, Any], tokenizer: str) -> tuple[str, ...]:
     """Return the texts that a tokenizer holds as one token outside its vocabulary.
 
     Args:
         config (`Mapping[str, Any]`): `tokenizer_config.json`.
-        tokenizer (`str`): The text of `tokenizer.json`, which is not parsed as a whole: it may be large.
+        tokenizer (`str`): The beginning of `tokenizer.json`. The list stands before the vocabulary, which is not read.
+
+    Returns:
+        `tuple[str, ...]`: Nothing where neither file lists them. Whoever loads a broken tokenizer reports it.
     """
     added: Any = config.get("added_tokens_decoder")
-    if isinstance(added, Mapping):
-        added = [*added.values()]
-    else:
-        start = tokenizer.find("[", tokenizer.find('"added_tokens"') + 1)
+    listed = [*added.values()] if isinstance(added, Mapping) else []
+    if not isinstance(added, Mapping) and (start := _ADDED.search(tokenizer)):
         try:
-            added, _ = json.JSONDecoder().raw_decode(tokenizer, start)
-        except ValueError:  # whoever loads the tokenizer says so
-            added = []
-    return tuple(dict.fromkeys(text for each in added if (text := _text(each))))
+            listed, _ = json.JSONDecoder().raw_decode(tokenizer, start.end())
+        except (ValueError, RecursionError):
+            listed = []
+    texts = (_text(each) for each in listed if isinstance(each, Mapping))
+    return tuple(dict.fromkeys(text for text in texts if text))

@@ -114,11 +114,15 @@ class _Normaliser:
         read, operand = test.expr, test.ops[0]
         if not isinstance(read, nodes.Getattr | nodes.Getitem) or operand.op not in ("eq", "in"):
             return False
-        told = operand.expr.items if isinstance(operand.expr, nodes.List) else [operand.expr]
+        constants = operand.expr.items if isinstance(operand.expr, nodes.List) else [operand.expr]
         if isinstance(operand.expr, nodes.List) is not (operand.op == "in"):
             return False
         key = read.attr if isinstance(read, nodes.Getattr) else getattr(read.arg, "value", None)
-        return key == "role" and read.node in holders and all(isinstance(each, nodes.Const) for each in told)
+        return (
+            key == "role"
+            and read.node in holders
+            and all(isinstance(each, nodes.Const) for each in constants)
+        )
 
     def _output(self, expression: nodes.Expr) -> list[Any]:
         if isinstance(expression, nodes.TemplateData):
