@@ -106,7 +106,7 @@ def verify_template(
         extra=[probe] if probe else [],
         policy=policy,
         tokenizer=tokenizer,
-        special_tokens=template.special_tokens or added_tokens(tokenizer),
+        special_tokens=added_tokens(tokenizer) or template.special_tokens,
     )
 
 

@@ -202,7 +202,7 @@ def test_a_template_that_closes_no_turn_is_noted() -> None:
     )
     verdict = judge(source)
     assert verdict.outcome == "holds"
-    assert "does not teach the model to stop" in verdict.notes[0].text
+    assert "learns to stop only where what opens the next turn ('Human:') is marked" in verdict.notes[0].text
 
 
 def test_an_answer_of_nothing_needs_no_header() -> None:

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from templatefix.analysis import TemplateAnalysis, Trace
 from templatefix.fixing import fix
+from templatefix.judge import judge
 from templatefix.model import Template
 from templatefix.probes import PLACEHOLDERS
 from templatefix.render import Renderer
-from tests.conftest import corpus
+from tests.conftest import corpus, fixture
 
 PROMPT = "{% if add_generation_prompt %}{{ '<|a|>\n' }}{% endif %}"
 USUAL = (
@@ -231,3 +233,20 @@ def test_code_that_the_model_runs_is_its_own() -> None:
     source = USUAL.replace("m.content", "m.content + (m.code_execution or '')")
     said = answer(code_execution="zq-code")
     assert marked(source, [ask(), said]) == ("patched", ["zq-ownzq-code<|e|>"])
+
+
+@pytest.mark.parametrize("broken", ["raises", "prints another text"])
+def test_a_perturbation_that_cannot_be_traced_is_undecided(
+    broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = TemplateAnalysis.observed
+
+    def observed(self: TemplateAnalysis, messages: Any, *given: Any) -> Trace | None:
+        if not any("name" in message and message["role"] == "user" for message in messages):
+            return right(self, messages, *given)
+        return None if broken == "raises" else right(self, messages[:-1], *given)
+
+    marked = fix(Template.from_source(fixture("branches"))).after
+    assert judge(marked).outcome == "holds"
+    monkeypatch.setattr(TemplateAnalysis, "observed", observed)
+    assert judge(marked).outcome == "undecided"

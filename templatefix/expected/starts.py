@@ -79,9 +79,8 @@ class _Search:
         self.rendered += 1
         laid = lay(prompt, bare, full, k, self.text_start, self.text_end)
         end = laid.over + laid.shared
-        if (
-            bare is not None and prompt.text == bare.text and not laid.rest.strip()
-        ):  # the flag changes nothing
+        heeded = bare is None or prompt.text != bare.text
+        if not heeded and not laid.rest.strip():
             self.unasked = self.unasked or end
             return
         self.prompts.append(laid)

@@ -175,18 +175,19 @@ class _Bench:
         """Judge a perturbation of a probe. Its spans are inferred only if the places of the template do not tell."""
         probe, like = variation.probe, variation.like
         shown = self._render(self.after, probe)
+        unknown = Check(Claim.EXACT_SPAN, probe.name, "undecided", fault="limit-exceeded")
         try:
             trace = self.analysis.observed(probe.messages, probe.tools, False, probe.options)
         except LimitError as error:
-            yield Check(Claim.EXACT_SPAN, probe.name, "undecided", detail=error.what, fault="limit-exceeded")
+            yield replace(unknown, detail=error.what)
             return
-        if trace is None:
-            return  # the template does not take such a conversation
-        if isinstance(shown, RenderError) or trace.text != shown.text:
-            same = claims.same_text(probe.name, self._original(probe), shown)
-            detail = "the template prints another text each time it is rendered"
-            unknown = Check(Claim.EXACT_SPAN, probe.name, "undecided", detail=detail, fault="limit-exceeded")
-            yield unknown if same.outcome == "holds" else same
+        if trace is None or isinstance(shown, RenderError) or trace.text != shown.text:
+            before = self._original(probe)
+            if isinstance(before, RenderError) and not isinstance(before, LimitError):
+                return  # the template does not take such a conversation
+            same = claims.same_text(probe.name, before, shown)
+            detail = "the traced render prints another text than the plain one"
+            yield replace(unknown, detail=detail) if same.outcome == "holds" else same
             return
         spans = merged(shown.spans)
         if like is not None:
