@@ -71,7 +71,7 @@ def rewrite(source: Source, variables: frozenset[str]) -> tuple[nodes.Template, 
 
 
 class _Rewriter(NodeTransformer):
-    """Makes literals, outputs, tests and loops of one tree pass through the filters of `_Environment`."""
+    """Makes literals, outputs, tests and loops of one tree pass through the filters of `TracingEnvironment`."""
 
     def __init__(self, source: Source, variables: frozenset[str]) -> None:
         self.source = source
