@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from templatefix.analysis import Key, Trace, View
-from templatefix.expected.prompts import Laid, anchor, lay, plain_part, role_header
+from templatefix.analysis import Trace, View
+from templatefix.expected.prompts import Laid, lay, plain_part, role_header
 from templatefix.expected.texts import common_prefix, common_suffix, indent_of, last_end
+from templatefix.expected.unasked import printed_as_a_question, starts_unasked, without_tail
 
 _LONGEST_ENDING = 100
 
@@ -228,13 +229,19 @@ class _Search:
             if named:
                 return self._behind_name(named[-1] + 1)
             return self.partial, frozenset(self.flags | {"prefill-dropped"})
-        if self.unasked is None and self.rendered:
-            self._drop_tail()
+        dropped = without_tail(view, full, k, start) if self.unasked is None and self.rendered else None
+        if dropped is not None:
+            self.unasked = dropped
+            self.flags.add("tail-dropped")
         if self.unasked is not None:
-            found_unasked = self._unasked(self.unasked)
-            if found_unasked is not None:
-                return found_unasked
-        if _printed_as_a_question(view, full, k):
+            unasked = starts_unasked(view, full, k, self.unasked, dropped is not None)
+            if isinstance(unasked, str):
+                return unasked
+            if unasked is not None:
+                if unasked.prompted is not None:
+                    self.prompt_ends.add(unasked.prompted)
+                return unasked.starts, frozenset(self.flags | {unasked.flag})
+        if printed_as_a_question(view, full, k):
             return {start}, frozenset(self.flags | {"printed-as-user"})
         found = self._transferred(low)
         if found:
@@ -281,40 +288,6 @@ class _Search:
             return "the generation prompt opens a message of another role"
         return found, frozenset(self.flags | {"named"})
 
-    def _drop_tail(self) -> None:
-        """Drop from a prompt that is printed unasked what is printed only because it is the end."""
-        view, full, k, start = self.view, self.full, self.k, self.text_start
-        prompt, bare = view.render(view.messages[:k], True), view.render(view.messages[:k])
-        if prompt is None or prompt.text.rstrip() != (bare.text.rstrip() if bare else ""):
-            return
-        p, f, _ = anchor(prompt, full, k, start)
-        middle = full.keys(f, start)
-        end = len(prompt.text)
-        while end > p and (prompt.key(end - 1) not in middle or prompt.text[end - 1].isspace()):
-            end -= 1
-        if full.text.startswith(prompt.text[p:end], f):  # a guard's question, or an end of sequence
-            self.unasked = f + end - p
-            self.flags.add("tail-dropped")
-
-    def _unasked(self, at: int) -> Starts | str | None:
-        """Decide where a turn starts if no generation prompt is printed on request."""
-        view, full, k = self.view, self.full, self.k
-        if "tail-dropped" not in self.flags and end_only(view, full, k):
-            return {at}, frozenset(self.flags | {"unasked"})  # a header that every render ends with
-        head = _plain_header(view, k, full, at)
-        if head is not None and not head.strip():
-            self.prompt_ends.add(at)
-            return {at, at + len(head)}, frozenset(self.flags | {"unasked"})
-        if _printed_like_a_user(view, k):
-            return "the template prints an assistant's message as it prints a user's"
-        bare = (head or "").rstrip()
-        if head is not None and full.text.startswith(bare, at):
-            end = at + len(bare)
-            return {end + common_prefix(head[len(bare) :], full.text[end:])}, frozenset(
-                self.flags | {"no-prompt"}
-            )
-        return None
-
 
 def _printed_for(full: Trace, k: int, start: int, end: int) -> bool:
     """Whether something visible in a range was printed for a message."""
@@ -322,71 +295,3 @@ def _printed_for(full: Trace, k: int, start: int, end: int) -> bool:
         full.ats[index] == k and full.text[low:high].strip()
         for index, low, high in full.segments_in(start, end)
     )
-
-
-def _plain_header(view: View, k: int, full: Trace, after: int) -> str | None:
-    """Return what stands between the prompt and a plain answer in place of turn `k`."""
-    for rest in (view.messages[k + 1 :], []):
-        render = view.render([*view.messages[:k], view.analysis.answer, *rest])
-        if render is not None and render.own(k):
-            start = render.own(k)[0][0]
-            theirs, ours, _ = anchor(render, full, k, after)
-            if render.text[theirs:start].startswith(full.text[ours:after].rstrip()):
-                return render.text[theirs + after - ours : start]
-    return None
-
-
-def _printed_as_a_question(view: View, full: Trace, k: int) -> bool:
-    """Whether nothing would change if a user said it: the template takes the message for a question where it is."""
-    messages = [*view.messages]
-    messages[k] = {**messages[k], "role": "user"}
-    render = view.render(messages)
-    return render is not None and render.text == full.text
-
-
-def _printed_like_a_user(view: View, k: int) -> bool:
-    """Whether an answer is printed by the same literals as a question, and without its role."""
-    seen: list[set[Key]] = []
-    for role in ("assistant", "user"):
-        message = {**view.analysis.answer, "role": role}
-        for chat, at in (([view.analysis.ask, message], 1), ([*view.messages[:k], message], k)):
-            render = view.render(chat)
-            if render is not None and render.own(at):
-                break
-        else:
-            return False
-        own = render.own(at)
-        keys: set[Key] = set()
-        for low, high in render.made(at):
-            for char in range(low, high):
-                if any(start <= char < end for start, end in own) or render.text[char].isspace():
-                    continue
-                if render.origin(char).kind == "message":
-                    return False  # its role
-                keys.add(render.key(char) or ("output", str(render.origin(char).via), 0))
-        seen.append(keys)
-    return seen[0] == seen[1]
-
-
-def end_only(view: View, full: Trace, k: int) -> set[Key]:
-    """Return the literals that only the end of a conversation prints: a header that nobody asked for."""
-    prompt, bare = view.render(view.messages[:k], True), view.render(view.messages[:k])
-    own = full.own(k)
-    if bare is None or k == 0 or not own or view.messages[k - 1].get("role") == view.messages[k].get("role"):
-        return set()
-    if prompt is not None and prompt.text.rstrip() != bare.text.rstrip():
-        return set()  # the flag is heeded
-    start = own[0][0]
-    p, f, message = anchor(bare, full, k, start)
-    if message is None:
-        return set()
-    run = f
-    while run < start and full.at(run) == message:
-        run += 1
-    closed = common_prefix(bare.text[p:], full.text[f:run])
-    printed = {
-        key
-        for at in range(p + closed, len(bare.text))
-        if bare.at(at) in (message, None) and (key := bare.key(at)) is not None
-    }
-    return printed - full.keys(f, start)
