@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from templatefix.analysis import Interval, Key, Trace, View
-from templatefix.expected.starts import end_only
 from templatefix.expected.texts import common_suffix, indent_of, visible
+from templatefix.expected.unasked import end_only
 from templatefix.model import Message
 
 
@@ -48,6 +48,10 @@ def find_end(view: View, full: Trace, k: int) -> End | str:
         (at for at in visible(full, made, base) if not (ending and full.key(at) in ending)), base - 1
     )
     plain = plain_close(view, k)
+    early = _first_close(full, base, end, plain)
+    if early is not None:  # what follows the end of turn is of no assistant
+        end = early
+        flags.add("extra-behind-end")
     end = _without_opening(view, full, base, end)
     if plain and full.text[base:end].endswith(plain) and _may_be_a_remark(view, k, plain):
         return "what is printed behind an answer only where a message follows may be a remark, or close the answer"
@@ -111,6 +115,18 @@ def _last_stop(view: View, full: Trace, k: int, base: int, end: int) -> Interval
             tail = "".join(parts).strip()
             return (end - len(tail), end) if tail and full.text[base:end].endswith(tail) else None
     return None
+
+
+def _first_close(full: Trace, base: int, end: int, plain: str | None) -> int | None:
+    """Return where the template's own end of turn ends, if the turn prints more behind it."""
+    at = full.text.find(plain, base, end) if plain else -1
+    behind = at + len(plain or "")
+    own = (
+        all(full.origin(each).kind in ("literal", "variable") for each in range(at, behind))
+        if plain
+        else False
+    )
+    return behind if at >= 0 and own and full.text[behind:end].strip() else None
 
 
 def _without_opening(view: View, full: Trace, base: int, end: int) -> int:
@@ -213,17 +229,25 @@ def first_piece(full: Trace, end: int, stop: int) -> Interval | None:
 def plain_close(view: View, k: int) -> str | None:
     """Return what a plain answer in place of turn `k` prints behind its text where a question follows."""
     answer = {**view.analysis.answer, "role": view.messages[k].get("role")}
-    for chat, at in (
-        ([*view.messages[:k], answer, view.analysis.ask], k),
-        ([view.analysis.ask, answer, view.analysis.ask], 1),
+    bare = view.analysis.view([view.analysis.ask, answer, view.analysis.ask])
+    found: list[str] = []
+    for chat, at, given in (
+        ([*view.messages[:k], answer, view.analysis.ask], k, view),
+        (bare.messages, 1, view),
+        (bare.messages, 1, bare),
     ):
-        render = view.render(chat)
+        render = given.render(chat)
         if render is not None and render.own(at):
             behind = render.own(at)[-1][1]
             parts = [(max(low, behind), high) for low, high in render.made(at) if high > behind]
-            end = _without_opening(view, render, behind, parts[-1][1]) if parts else behind
-            return "".join(render.text[low : min(high, end)] for low, high in parts).strip()
-    return None
+            end = _without_opening(given, render, behind, parts[-1][1]) if parts else behind
+            found.append("".join(render.text[low : min(high, end)] for low, high in parts).strip())
+    # What only this place, or these variables, print behind the plain end of turn does not close the turn.
+    return min(
+        (each for each in found if each and found[0].startswith(each)),
+        key=len,
+        default=next(iter(found), None),
+    )
 
 
 def _tail_in_the_middle(view: View, k: int) -> str:
