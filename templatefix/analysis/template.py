@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
 from jinja2 import nodes
 
+from templatefix.analysis.aliases import find_aliases
 from templatefix.analysis.trace import Trace
+from templatefix.analysis.view import Tools, View
 from templatefix.errors import LimitError, RenderError
 from templatefix.model import Conversation, Message
-from templatefix.probes import PLACEHOLDERS, asked_variables, values_for
+from templatefix.probes import PLACEHOLDERS, Probe, asked_variables, values_for
 from templatefix.render import Renderer
 from templatefix.render.traced import TracedTemplate
 from templatefix.syntax import Source
@@ -21,7 +22,6 @@ ASK: Message = {"role": "user", "content": "What is the capital of France?"}
 ANSWER: Message = {"role": "assistant", "content": "Paris."}
 """A plain question and its answer. Their texts are found by origin, so any would do."""
 
-Tools = Sequence[dict[str, Any]] | None
 _Render = TypeVar("_Render", str, Trace)
 
 
@@ -176,6 +176,18 @@ class TemplateAnalysis:
         return ""
 
     @cached_property
+    def aliases(self) -> tuple[str, ...]:
+        """Roles that the template renders exactly like `assistant`."""
+
+        def text(messages: Conversation, like: Probe, prompt: bool) -> str | None:
+            try:
+                return self.plain(messages, like.tools, prompt, like.options)
+            except LimitError:
+                return None
+
+        return find_aliases(self.source, text)
+
+    @cached_property
     def settings(self) -> tuple[Mapping[str, Any], ...]:
         """The variables, one value each, that change what a generation prompt prints after a question."""
         found: list[Mapping[str, Any]] = [{}]
@@ -256,63 +268,3 @@ def _values(source: Source, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
             (True, False, *(v for v in values_for(source, name) if isinstance(v, str)))
         ):
             yield name, value
-
-
-@dataclass
-class View:
-    """One conversation, rendered with interventions.
-
-    Args:
-        analysis (`TemplateAnalysis`): The template.
-        messages (`list[dict]`): The conversation.
-        tools (`list[dict]`, *optional*): JSON schemas of the tools on offer.
-        options (`Mapping`): Template variables.
-    """
-
-    analysis: TemplateAnalysis
-    messages: list[Message]
-    tools: Tools = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def render(
-        self,
-        messages: Sequence[Message] | None = None,
-        prompt: bool = False,
-        options: Mapping[str, Any] | None = None,
-    ) -> Trace | None:
-        """Render other messages with the same tools and variables, or these; `None` where the template raises.
-
-        Args:
-            messages (`list[dict]`, *optional*): Messages in place of these.
-            prompt (`bool`): `add_generation_prompt`.
-            options (`Mapping`, *optional*): Variables in place of these.
-        """
-        chosen = self.messages if messages is None else messages
-        return self.analysis.traced(chosen, self.tools, prompt, self.options if options is None else options)
-
-    @cached_property
-    def settings(self) -> tuple[Mapping[str, Any], ...]:
-        """The variables under which inference may open a turn: these, and those that change the generation prompt."""
-        found: list[Mapping[str, Any]] = [self.options]
-        settings, names = self.analysis.settings, self.analysis.prompt_variables
-        kept = {name: value for name, value in self.options.items() if name not in names}
-        for setting in settings:
-            options = {**kept, **setting}
-            if options not in found:
-                found.append(options)
-        return tuple(found)
-
-    def of(self, messages: Sequence[Message]) -> View:
-        """Return other messages with the same tools and variables."""
-        return View(self.analysis, list(messages), self.tools, self.options)
-
-    @cached_property
-    def opening(self) -> str:
-        """What is printed before the first question of a conversation; empty where that is not known."""
-        render = self.analysis.traced([self.analysis.ask], None, False, self.options)
-        return render.text[: render.own(0)[0][0]] if render is not None and render.own(0) else ""
-
-    @property
-    def full(self) -> Trace | None:
-        """The render of the whole conversation."""
-        return self.render()

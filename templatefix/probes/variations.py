@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import nodes
@@ -35,7 +36,8 @@ class Variation:
     like: Probe | None = None
 
 
-def variations(source: Source, aliases: Sequence[str] = ()) -> tuple[Variation, ...]:
+@lru_cache(maxsize=8)
+def variations(source: Source, aliases: tuple[str, ...] = ()) -> tuple[Variation, ...]:
     """Return conversations that differ from probes in what a template may heed.
 
     Names, variables, keys of messages with the values that the template compares anything with; words that it looks
@@ -43,7 +45,7 @@ def variations(source: Source, aliases: Sequence[str] = ()) -> tuple[Variation, 
 
     Args:
         source (`Source`): The template.
-        aliases (`Sequence[str]`): Other names under which it knows the assistant.
+        aliases (`tuple[str, ...]`): Other names under which it knows the assistant.
     """
     known = {each.name: each for each in MATRIX}
     bases = [known[name] for name in _BASES]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from templatefix.coverage import aliases
 from templatefix.edits import apply
 from templatefix.errors import SyntaxProblem
 from templatefix.expected import Expectations
@@ -37,7 +36,7 @@ def candidates(expectations: Expectations) -> Iterator[Candidate | Attempt]:
         if labelled not in readings:
             readings.append(labelled)
     known: set[str] = {source.text}
-    for each in _staged(source, readings, aliases(source, expectations.analysis.variables)):
+    for each in _staged(source, readings, expectations.analysis.aliases):
         text = each.reason if isinstance(each, Attempt) else each.after
         if text not in known:
             known.add(text)

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from os.path import commonprefix
-from typing import Any
 
 from templatefix.model import Conversation
-from templatefix.probes import MATRIX, PLACEHOLDERS, Probe, other_roles
-from templatefix.render import Renderer
+from templatefix.probes import MATRIX, Probe, other_roles
 from templatefix.syntax import Source
 
 _ASSISTANT = re.compile(r"assistant|model|gpt|bot|agent|call|^ai$", re.IGNORECASE)
 """Names that say that the model speaks, `function_call` among them."""
 _BASES = ("two turns", "tool call with content and reasoning, then the tool")
 
+Print = Callable[[Conversation, Probe, bool], str | None]
+"""Renders messages with the tools and variables of a probe, with or without a generation prompt."""
 
-def aliases(source: Source, variables: Mapping[str, Any] | None = None) -> tuple[str, ...]:
-    """Return the roles whose messages a template prints as it prints the assistant's, and that are its other names.
+
+def find_aliases(source: Source, text: Print) -> tuple[str, ...]:
+    """Return the roles that the template renders exactly like `assistant`.
 
     Many print the messages of `context` or `observation` so too. Hence the name must say that the model speaks, or
-    stand in the generation prompt.
+    be printed by the generation prompt.
 
     Args:
         source (`Source`): The template.
-        variables (`Mapping[str, str]`, *optional*): Special tokens; placeholders if `None`.
+        text (`Callable`): Renders a conversation; `None` where the template raises.
 
     Returns:
         `tuple[str, ...]`: The names, sorted.
@@ -33,26 +34,21 @@ def aliases(source: Source, variables: Mapping[str, Any] | None = None) -> tuple
     roles = other_roles(source)
     if not roles:
         return ()
-    renderer = Renderer(source.text, PLACEHOLDERS if variables is None else variables)
     bases = [probe for probe in MATRIX if probe.name in _BASES]
-    plain = [
-        (base, text) for base in bases if (text := renderer.text(base.messages, **base.arguments)) is not None
-    ]
-    prompt = _prompt(renderer, bases[0])
+    plain = [(base, found) for base in bases if (found := text(base.messages, base, False)) is not None]
+    prompt = _prompt(bases[0], text)
     return tuple(
         role
         for role in sorted(roles)
         if _ASSISTANT.search(role) or role in prompt
-        if plain
-        and all(renderer.text(_renamed(base, role), **base.arguments) == text for base, text in plain)
+        if plain and all(text(_renamed(base, role), base, False) == found for base, found in plain)
     )
 
 
-def _prompt(renderer: Renderer, base: Probe) -> str:
-    """What a generation prompt adds to a question; empty where it cannot be told."""
+def _prompt(base: Probe, text: Print) -> str:
+    """Return what a generation prompt adds to a question; empty where the template raises."""
     question = base.messages[:1]
-    plain = renderer.text(question, **base.arguments)
-    asked = renderer.text(question, **base.arguments, add_generation_prompt=True)
+    plain, asked = text(question, base, False), text(question, base, True)
     if plain is None or asked is None:
         return ""
     return asked[len(commonprefix([plain, asked])) :]  # noqa: RUF071 - of characters
