@@ -19,6 +19,7 @@ MAX_SECONDS = 5.0
 MAX_CHARACTERS = 2_000_000
 _CHECKS_EACH = 64
 _WIDTH = re.compile(r"\d{7,}")  # in a format string: a field of millions of characters
+_NESTED = re.compile(r"\{[^{}]*\{")  # a width that is itself a field
 
 
 def check_size(size: int) -> None:
@@ -66,7 +67,8 @@ def check_product(operator: str, left: Any, right: Any) -> None:
     """Refuse `*`, `**` and `%` whose result would be huge."""
     if operator == "%":
         _check_format(left)
-        _check_widths(right if isinstance(right, tuple) else [right])
+        if isinstance(left, str) and "*" in left:
+            _check_widths(right if isinstance(right, tuple) else [right])
     elif operator == "*":
         for sequence, times in ((left, right), (right, left)):
             if isinstance(sequence, str | list | tuple) and isinstance(times, int):
@@ -89,7 +91,8 @@ def check_call(function: Any, args: Iterable[Any], kwargs: Mapping[str, Any]) ->
 
 
 def _check_method(text: str, name: str, args: Sequence[Any]) -> None:
-    _check_widths(args)
+    if name not in ("format", "format_map") or _NESTED.search(text):
+        _check_widths(args)
     if name in ("format", "format_map"):
         _check_format(text)
     if name == "replace" and len(args) > 1:
@@ -117,7 +120,8 @@ def bounded_filters() -> dict[str, Callable[..., Any]]:
 
     def check(name: str, value: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         given = [*args, *kwargs.values()]
-        _check_widths(given)
+        if name != "format" or "*" in str(value):
+            _check_widths(given)
         if name == "format":
             _check_format(value)
         if name == "replace" and len(given) > 1:
