@@ -27,18 +27,20 @@ def objection(view: View, text: str, message: int, starts: frozenset[int], end: 
     def plain(messages: Sequence[Any], prompt: bool, options: Mapping[str, Any]) -> str | None:
         return view.analysis.plain(messages, view.tools, prompt, options)
 
-    opened = set()
+    why = ""
+    opened: set[int] = set()
     # What is prepended behind an answer may only end that one.
     again = bool(message) and before[-1].get("role") == view.messages[message].get("role")
     for options in () if again else view.settings:
         asked, bare = plain(before, True, options), plain(before, False, options)
         if asked and bare is not None and asked != bare and asked.startswith(bare) and text.startswith(asked):
             opened.add(len(asked))
+            why = _start(text, starts, opened)
+            if not why:  # further prompts would only allow more
+                break
+    if why:
+        return why
     whole = plain(upto, False, view.options)
-    if opened and min(starts) > max(opened) and text[max(opened) : min(starts)].strip():
-        return f"the text {text[max(opened) : min(starts)]!r} behind the generation prompt is not in the span"
-    if opened and max(starts) < min(opened) and text[max(starts) : min(opened)].strip():
-        return f"the text {text[max(starts) : min(opened)]!r} of the generation prompt is in the span"
     if whole and text.startswith(whole.rstrip()) and end > len(whole) and text[len(whole) : end].strip():
         # What is printed whoever speaks next closes the turn, although nothing does where it is last.
         followed = [
@@ -46,4 +48,13 @@ def objection(view: View, text: str, message: int, starts: frozenset[int], end: 
         ]
         if not all(each is None or each.startswith(text[:end]) for each in followed):
             return f"the text {text[len(whole) : end]!r} of the next message is in the span"
+    return ""
+
+
+def _start(text: str, starts: frozenset[int], opened: set[int]) -> str:
+    """Return why a span cannot start where it does, by where generation prompts end."""
+    if min(starts) > max(opened) and text[max(opened) : min(starts)].strip():
+        return f"the text {text[max(opened) : min(starts)]!r} behind the generation prompt is not in the span"
+    if max(starts) < min(opened) and text[max(starts) : min(opened)].strip():
+        return f"the text {text[max(starts) : min(opened)]!r} of the generation prompt is in the span"
     return ""
