@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from templatefix.analysis import TemplateAnalysis
-from templatefix.coverage.aliases import aliases
 from templatefix.coverage.observe import Observer
 from templatefix.coverage.paths import loop_targets
 from templatefix.coverage.reach import possible
@@ -15,7 +14,7 @@ from templatefix.errors import RenderError
 from templatefix.probes import MATRIX, Probe, probes_for
 from templatefix.render import Renderer
 
-__all__ = ["Observer", "aliases", "loop_targets", "possible", "reaching"]
+__all__ = ["Observer", "loop_targets", "possible", "reaching"]
 
 
 def reaching(analysis: TemplateAnalysis) -> tuple[tuple[Probe, ...], Observer]:
@@ -26,7 +25,7 @@ def reaching(analysis: TemplateAnalysis) -> tuple[tuple[Probe, ...], Observer]:
     Args:
         analysis (`TemplateAnalysis`): The template.
     """
-    names = aliases(analysis.source, analysis.variables)
+    names = analysis.aliases
     asked = [
         probe
         for probe in probes_for(analysis.source)[len(MATRIX) :]

@@ -9,14 +9,15 @@ from functools import cached_property
 from jinja2 import nodes
 
 from templatefix.analysis import TemplateAnalysis, Trace
-from templatefix.coverage.paths import loop_targets
-from templatefix.coverage.reach import possible
+from templatefix.coverage.arms import Text, conditional_texts
+from templatefix.coverage.paths import loop_targets, tests_around
+from templatefix.coverage.reach import known_tests, possible
 from templatefix.errors import LimitError
 from templatefix.expected import Expectations, ExpectedSpan
-from templatefix.model import Coverage, Span
+from templatefix.model import Coverage, Message, Span
 from templatefix.probes import Probe
 from templatefix.render import leaves
-from templatefix.syntax import Source, is_generation, span_of, walk
+from templatefix.syntax import Source, is_generation, signed_operands, span_of, walk
 from templatefix.syntax.chain import atoms, is_literal
 
 _NOT_TEXT = {"role", "name"}  # what a header may say of a message
@@ -36,6 +37,7 @@ class Observer:
     ran: set[tuple[int, str]] = field(default_factory=set)
     printed: set[tuple[int, int]] = field(default_factory=set)
     elsewhere: set[int] = field(default_factory=set)
+    texts: set[tuple[int | str, int]] = field(default_factory=set)
     answers: dict[Span, set[bool]] = field(default_factory=dict)
     looped: set[Span] = field(default_factory=set)
     loops: set[int] = field(default_factory=set)
@@ -71,17 +73,25 @@ class Observer:
                     self._note(probe, trace)
         return self._reached_so_far() != before
 
-    def _reached_so_far(self) -> tuple[int, int, int]:
-        return len(self.ran), len(self.printed), sum(map(len, self.answers.values()))
+    def _reached_so_far(self) -> tuple[int, ...]:
+        return len(self.ran), len(self.printed), len(self.texts), sum(map(len, self.answers.values()))
 
     def _note(self, probe: Probe, trace: Trace) -> None:
+        unsupported = {at for at in trace.rendered.lists if _in_parts(probe.messages[at])}
         for piece in trace.rendered.pieces:
             role = "" if piece.message is None else str(probe.messages[piece.message].get("role"))
             self.ran.add((piece.leaf, role))
             if role == "assistant" and len(piece.span):
-                self.printed.add((piece.leaf, piece.atom))
+                # A list printed as Python's `repr` shows nothing of what the output prints of a text.
+                derived = piece.message in unsupported and trace.origin(piece.span.start).kind == "derived"
+                if not derived:
+                    self.printed.add((piece.leaf, piece.atom))
             if piece.message is not None and _of_another(probe, piece.message, trace, piece.span):
                 self.elsewhere.add(piece.leaf)
+        for origin in set(trace.origins):
+            printed = origin.kind in ("literal", "variable") and origin.via
+            if printed and origin.at in probe.assistant:
+                self.texts.add((origin.place, origin.via[-1]))
         self.loops |= trace.rendered.loops
         for start, end, truth, message in trace.rendered.tests:
             span = Span(start, end)
@@ -98,16 +108,68 @@ class Observer:
             expectations (`Expectations`): What is expected on the probes. An output that prints nothing but what
                 opens assistant turns need not be marked.
         """
-        headers = _headers(expectations)
+        borders = _borders(expectations)
         lines: dict[str, set[int]] = {"marked": set(), "unmarked": set(), "others": set(), "foreign": set()}
         kinds = self._kinds()
         for index, kind in kinds:
-            outside = kind == "unmarked" and self._is_outside(index, headers)
+            output = self.leaves[index]
+            line = self.source.position(span_of(output).start)[0]
+            outside = kind == "unmarked" and self._is_outside(index, borders.headers)
             if not outside and not self.reached(index, kind):
-                lines[kind].add(self.source.position(span_of(self.leaves[index]).start)[0])
+                lines[kind].add(line)
+            left = self._left_out(index)
+            if kind == "unmarked" and any(text.value not in borders.headers for text in left):
+                lines[kind].add(line)
+            texts: list[tuple[int | str, str]] = [(text.at, text.value) for text in left]
+            if kind == "marked" and not self.reached(index, kind):
+                texts.append((-1, _constant(output) or ""))
+            place = span_of(output).start
+            if kind in ("marked", "foreign") and any(borders.crossed(*text, place) for text in texts):
+                lines["foreign"].add(line)
         outputs = sum(kind in ("marked", "unmarked") for _, kind in kinds)
         marked, unmarked, others, foreign = (tuple(sorted(lines[kind])) for kind in lines)
-        return Coverage(outputs, marked, unmarked, others, foreign, tuple(self.one_way()))
+        return Coverage(outputs, marked, unmarked, others, foreign, self._blocks(), tuple(self.one_way()))
+
+    def _left_out(self, index: int) -> list[Text]:
+        """Return the texts under inline ifs of an output that no assistant's turn printed."""
+        output = self.leaves[index]
+        place = span_of(output).start
+        known = known_tests(output, self.places[id(output)])
+        found = conditional_texts(output, self.analysis.variables, known)
+        return [each for each in found if (each.at, place) not in self.texts]
+
+    def unprinted(self) -> list[nodes.Expr]:
+        """Return the tests of inline ifs that keep a text from every assistant's turn."""
+        kinds = [index for index, kind in self._kinds() if kind != "others"]
+        return [text.test for index in kinds for text in self._left_out(index)]
+
+    def _blocks(self) -> tuple[int, ...]:
+        """Return the lines of generation blocks that no assistant's turn ran, or that a test never opened."""
+        inside: dict[int, list[int]] = {}
+        for index, kind in self._kinds():
+            for above in self.places[id(self.leaves[index])]:
+                if kind in ("marked", "foreign") and is_generation(above):
+                    inside.setdefault(id(above), []).append(index)
+        ran = {leaf for leaf, role in self.ran if role in ("assistant", "")}
+        lines = set()
+        for block in filter(is_generation, self.source.tree.find_all(nodes.CallBlock)):
+            found = inside.get(id(block), [])
+            if (found and not ran & set(found)) or self._opened_otherwise(block):
+                lines.add(self.source.position(span_of(block).start)[0])
+        return tuple(sorted(lines))
+
+    def _opened_otherwise(self, block: nodes.Node) -> bool:
+        """Whether a condition that was never met would run a block too: `{% if role == 'assistant' or marked %}`."""
+        above = self.places[id(block)]
+        known = known_tests(block, above)
+        for test, wanted in tests_around(block, above):
+            if not isinstance(test, nodes.Or if wanted else nodes.And):
+                continue
+            for negated, operand in signed_operands(test):
+                answers = self.answers.get(span_of(operand), set())
+                if known(operand) is None and answers == {wanted is negated}:
+                    return True
+        return False
 
     def one_way(self) -> list[tuple[int, str]]:
         """Return the tests in loops over messages that gave one answer on every probe: line, and what was not met."""
@@ -125,14 +187,6 @@ class Observer:
         begins = isinstance(only, nodes.Name) and only.name == "bos_token"
         return begins or index in self.elsewhere or _constant(self.leaves[index]) in headers
 
-    def missing(self) -> list[nodes.Output]:
-        """The outputs that an assistant's turn may reach, and none did."""
-        return [
-            self.leaves[index]
-            for index, kind in self._kinds()
-            if kind in ("marked", "unmarked") and not self.reached(index, kind)
-        ]
-
     @cached_property
     def _message_loops(self) -> set[int]:
         return {id(each) for each in self.source.tree.find_all(nodes.For) if _over_messages(each)}
@@ -149,7 +203,11 @@ class Observer:
         return self._possible[index]
 
     def _kinds(self) -> list[tuple[int, str]]:
-        """Each output in a loop over messages that prints more than whitespace, and whose it is."""
+        """Each output in a loop over messages that prints more than whitespace, and whose it is.
+
+        What only another name of the assistant reaches is left out: those messages must be printed and marked like the
+        assistant's own.
+        """
         every = self.source.tree.find_all(nodes.For)
         loops = {id(each) for each in every if span_of(each).start in self.loops} | self._message_loops
         ran = {leaf for leaf, _ in self.ran}
@@ -160,6 +218,8 @@ class Observer:
             if not (apart or any(id(each) in loops for each in above)) or _silent(output):
                 continue
             marked, owned = any(is_generation(each) for each in above), self._owned(index)
+            if not owned and any(possible(output, above, name) for name in self.analysis.aliases):
+                continue
             if marked and (not owned or self._offered(output, above)):
                 kinds.append((index, "foreign"))
             else:
@@ -210,6 +270,10 @@ class Observer:
         )
 
 
+def _in_parts(message: Message) -> bool:
+    return isinstance(message.get("content"), list | dict)
+
+
 def _set_in_loops(above: Sequence[nodes.Node]) -> set[str]:
     loops = [each for each in above if isinstance(each, nodes.For)]
     return {
@@ -239,13 +303,44 @@ def _of_another(probe: Probe, message: int, trace: Trace, span: Span) -> bool:
     return any(trace.messages[index] & others for index, _, _ in trace.segments_in(span.start, span.end))
 
 
-def _headers(expectations: Expectations) -> set[str]:
-    """What is printed before the spans of assistant turns."""
-    found = set()
+@dataclass(frozen=True)
+class _Borders:
+    """Texts with which the spans of assistant turns begin and end.
+
+    Args:
+        headers (`set[str]`): What is printed before them.
+        stops (`set[str]`): With what the model stops.
+        closers (`set[tuple[int, int]]`): The literals that print the stops: their offsets, and those of the outputs.
+    """
+
+    headers: set[str]
+    stops: set[str]
+    closers: set[tuple[int, int]]
+
+    def crossed(self, at: int | str, text: str, output: int) -> bool:
+        """Whether a marked text that no probe printed may be outside: a header, or behind the end of turn."""
+        bare = text.strip()
+        headers = [header.strip() for header in self.headers if header.strip()]
+        behind = isinstance(at, int) and any(stop < at and whose == output for stop, whose in self.closers)
+        return bool(bare) and (
+            behind
+            or any(bare in header or header in bare for header in headers)
+            or any(stop in bare for stop in self.stops)
+        )
+
+
+def _borders(expectations: Expectations) -> _Borders:
+    found = _Borders(set(), set(), set())
     for each in map(expectations.of, expectations.probes):
         for turn in each.turns:
-            if isinstance(turn, ExpectedSpan) and turn.starts and each.text:
-                found |= {each.text[turn.header : start] for start in turn.starts}
+            if not isinstance(turn, ExpectedSpan) or not turn.starts or each.trace is None:
+                continue
+            found.headers.update(each.trace.text[turn.header : start] for start in turn.starts)
+            if turn.stop and (stop := each.trace.text[slice(*turn.stop)].strip()):
+                origin = each.trace.origin(turn.stop[1] - 1)
+                found.stops.add(stop)
+                if origin.kind == "literal" and origin.via:
+                    found.closers.add((origin.place, origin.via[-1]))
     return found
 
 

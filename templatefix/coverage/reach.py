@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +15,7 @@ from templatefix.syntax.nodes import remembered
 
 Known = Mapping[str, frozenset[Any]]
 NOTHING: Known = MappingProxyType({})
+_Setting = tuple[int, str, str | bool | None, bool]
 _PLAIN = ("lower", "trim", "string", "default", "d", "strip")
 """Filters and methods that leave the name of a role as it is, if it is in lower case without whitespace round it."""
 
@@ -33,6 +34,21 @@ def possible(node: nodes.Node, above: Sequence[nodes.Node], role: str = "assista
     if role not in known:
         known[role] = _possible(node, above, role)
     return known[role]
+
+
+def known_tests(
+    node: nodes.Node, above: Sequence[nodes.Node], role: str = "assistant"
+) -> Callable[[nodes.Node], bool | None]:
+    """Return a function that evaluates tests in an output for one role; see `truth`.
+
+    Args:
+        node (`jinja2.nodes.Node`): The output.
+        above (`Sequence[jinja2.nodes.Node]`): Its ancestors, outermost first.
+        role (`str`): The role.
+    """
+    targets = loop_targets(above)
+    known = _known(node, above, role, targets)
+    return lambda test: truth(test, role, targets, known)
 
 
 def _possible(node: nodes.Node, above: Sequence[nodes.Node], role: str) -> bool:
@@ -59,8 +75,13 @@ def _reads_flag(test: nodes.Node) -> bool:
 
 
 def _known(node: nodes.Node, above: Sequence[nodes.Node], role: str, targets: set[str]) -> Known:
-    """Names that hold the role or another name for it, as in `{% set role = 'model' %}`, where the node stands."""
-    found: dict[str, frozenset[str] | None] = {
+    """Names that depend on the role alone where the node stands, and their values.
+
+    Example:
+        `{% set role = 'model' %}` → `{"role": {"model"}}`; `{% set own = message.role == 'assistant' %}` →
+        `{"own": {True}}` for the assistant
+    """
+    found: dict[str, frozenset[Any] | None] = {
         name: frozenset([value])
         for name, (at, value) in _constants(above[0]).items()
         if at < span_of(node).start
@@ -70,16 +91,16 @@ def _known(node: nodes.Node, above: Sequence[nodes.Node], role: str, targets: se
             if at > span_of(node).start:
                 break
             before = frozenset() if sure else found.get(name)
-            found[name] = before | {value} if before is not None and value else None
+            found[name] = before | {value} if before is not None and value is not None else None
     return {name: values for name, values in found.items() if values}
 
 
-def _settings(loop: nodes.For, role: str, targets: set[str]) -> list[tuple[int, str, str | None, bool]]:
-    """Assignments in a loop that may run for a role: offset, name, the text it is set to, and whether it surely runs.
+def _settings(loop: nodes.For, role: str, targets: set[str]) -> list[_Setting]:
+    """Assignments in a loop that may run for a role: offset, name, the value it is set to, and whether it surely runs.
 
-    The text is `None` where it is not known.
+    The value is `None` where it is not known.
     """
-    known: dict[Any, list[tuple[int, str, str | None, bool]]]
+    known: dict[Any, list[_Setting]]
     known = loop.__dict__.setdefault(f"{__name__}.settings", {})
     key = role, frozenset(targets)
     if key not in known:
@@ -117,10 +138,13 @@ def _constants(tree: nodes.Node) -> dict[str, tuple[int, str]]:
     }
 
 
-def _role_named(value: nodes.Node, role: str, targets: set[str]) -> str | None:
-    """The text that an assigned value is for this role, if it depends on nothing else."""
+def _role_named(value: nodes.Node, role: str, targets: set[str]) -> str | bool | None:
+    """The text or truth that an assigned value is for this role, if it depends on nothing else."""
+    held = truth(value, role, targets)
+    if held is not None:
+        return held
     bare = _bare(value)
-    named: str | None = role if _reads_role(bare, targets) else None
+    named: str | bool | None = role if _reads_role(bare, targets) else None
     if isinstance(bare, nodes.Const) and isinstance(bare.value, str):
         named = bare.value
     if isinstance(bare, nodes.CondExpr) and bare.expr2 is not None:
@@ -129,9 +153,9 @@ def _role_named(value: nodes.Node, role: str, targets: set[str]) -> str | None:
     return named if bare is value or (named is not None and _is_plain(named)) else None
 
 
-def _is_plain(name: str) -> bool:
+def _is_plain(name: str | bool) -> bool:
     """Whether what `_PLAIN` holds leaves a name as it is."""
-    return name == name.strip().lower()
+    return isinstance(name, str) and name == name.strip().lower()
 
 
 def _bare(value: nodes.Node) -> nodes.Node:
@@ -186,7 +210,7 @@ def truth(test: nodes.Node, role: str, targets: set[str], known: Known = NOTHING
         test (`jinja2.nodes.Node`): The test.
         role (`str`): The message's role.
         targets (`set[str]`): Names that stand for the message.
-        known (`Mapping[str, frozenset]`): Names that hold one of a few texts for this role.
+        known (`Mapping[str, frozenset]`): Names that hold one of a few values for this role.
     """
     if isinstance(test, nodes.Not):
         inner = truth(test.node, role, targets, known)
@@ -197,6 +221,9 @@ def truth(test: nodes.Node, role: str, targets: set[str], known: Known = NOTHING
         if decisive in sides:
             return decisive
         return None if None in sides else not decisive
+    if isinstance(test, nodes.Name):
+        truths = set(map(bool, known.get(test.name, ())))
+        return truths.pop() if len(truths) == 1 else None
     if isinstance(test, nodes.Compare) and len(test.ops) == 1:
         left = _bare(test.expr)
         values = frozenset([role]) if _reads_role(left, targets) else None

@@ -10,7 +10,7 @@ from jinja2 import nodes
 from templatefix.coverage.observe import Observer
 from templatefix.model import Span
 from templatefix.probes import Probe, lookups, probes_for_condition
-from templatefix.syntax import conditions
+from templatefix.syntax import conditions, span_of
 
 _ROUNDS = 4
 """What one probe reaches may hold further conditions."""
@@ -30,7 +30,22 @@ def search(observer: Observer, names: Collection[str] = ()) -> list[Probe]:
         return not any(turn.role in names for turn in probe.turns)
 
     found = [probe for probe in lookups(observer.source) if fits(probe) and observer.see([probe])]
-    return [*found, *_both_ways(observer, fits)]
+    return [*found, *_both_ways(observer, fits), *_in_arms(observer, fits)]
+
+
+def _in_arms(observer: Observer, fits: Callable[[Probe], bool]) -> Iterator[Probe]:
+    """Yield probes on which an assistant's turn prints what inline ifs kept from it."""
+    tries = _ALL_TRIES
+    tests = {span_of(test): test for test in observer.unprinted()}
+    for span, test in tests.items():
+        for probe in islice(
+            probes_for_condition(observer.source, test, observer.asked_by.get(span)), _TRIES_EACH
+        ):
+            tries -= 1
+            if tries < 0 or all(each is not test for each in observer.unprinted()):
+                break
+            if fits(probe) and observer.see([probe]):
+                yield probe
 
 
 def _both_ways(observer: Observer, fits: Callable[[Probe], bool]) -> Iterator[Probe]:

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import nodes
 
 from templatefix.analysis import TemplateAnalysis
-from templatefix.coverage import Observer, aliases, reaching
+from templatefix.coverage import Observer, reaching
 from templatefix.errors import LimitError, RenderError
 from templatefix.expected import Expectation, Expectations, ExpectedSpan, Undecided
 from templatefix.judge import claims
@@ -88,9 +88,10 @@ def judge(
     for probe in extra:
         checks += bench.own(expectations.of(probe))
     if all(check.outcome == "holds" for check in checks if check.claim.of_mask):
-        names = aliases(unmarked, variables)
         checks += (
-            check for each in variations(unmarked, names) for check in bench.varied(each, expectations)
+            check
+            for each in variations(unmarked, analysis.aliases)
+            for check in bench.varied(each, expectations)
         )
     checks += _two_turns(cases, analysis)
     observer = Observer(analysis if original is None else TemplateAnalysis(marked, variables))
@@ -295,6 +296,10 @@ def _untested(coverage: Coverage, whose: str) -> Iterator[Check]:
         lines, line = ", ".join(map(str, coverage.foreign)), coverage.foreign[0]
         detail = f"the output in line {lines} is marked, prints no text of the assistant's, and no probe reached it"
         yield Check(Claim.NO_LEAK, "none", "undecided", detail=detail, line=line, fault="untested-output")
+    if coverage.blocks:
+        lines, line = ", ".join(map(str, coverage.blocks)), coverage.blocks[0]
+        detail = f"no probe reached the generation block in line {lines}{whose}, so its place was not tested"
+        yield Check(Claim.EXACT_SPAN, "none", "undecided", detail=detail, line=line, fault="untested-output")
 
 
 def _try(action: Callable[[], Rendered]) -> Render:

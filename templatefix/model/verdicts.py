@@ -105,6 +105,7 @@ class Coverage:
         others (`tuple[int, ...]`): Lines of outputs that no assistant's turn can reach, and no probe did at all.
         foreign (`tuple[int, ...]`): Lines of outputs inside a generation block that print what is no assistant's, and
             no probe reached: a hole too.
+        blocks (`tuple[int, ...]`): Lines of generation blocks that no probe made an assistant's turn run: a hole.
         one_way (`tuple[tuple[int, str], ...]`): Tests in loops over messages that gave the same answer on every
             probe: the line, and what was never met.
         sites (`int`): Places in the template of which it is decided whether they are inside or outside.
@@ -116,6 +117,7 @@ class Coverage:
     unmarked: tuple[int, ...] = ()
     others: tuple[int, ...] = ()
     foreign: tuple[int, ...] = ()
+    blocks: tuple[int, ...] = ()
     one_way: tuple[tuple[int, str], ...] = ()
     sites: int = 0
     open: tuple[int, ...] = ()

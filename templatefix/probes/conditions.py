@@ -17,7 +17,8 @@ from templatefix.probes.schema import ITEM, VALUE, Path, Reader, of_others
 from templatefix.syntax import Source
 from templatefix.syntax.nodes import remembered
 
-_MOST_TEXT = 20_000
+_MOST_TEXT = 100_000
+_MOST_ROUNDS = 130
 _BY_METHOD = {
     "isdigit": ("42",),
     "isnumeric": ("42",),
@@ -272,7 +273,7 @@ def _counted(facts: _Facts, subject: nodes.Expr, number: int) -> Iterator[Probe]
         or "messages" in names
         or any(isinstance(each, nodes.Getattr) and each.attr.startswith("index") for each in reads)
     ):
-        rounds = min(number // 2 + 2, 40)
+        rounds = min(number // 2 + 2, _MOST_ROUNDS)
         yield probe(f"{rounds} rounds", *dialogue(rounds, system=True), say("user", 77))
         yield probe(f"{rounds} rounds without system", *dialogue(rounds))
     counted = [each for each in reads if isinstance(each, nodes.Filter) and each.name in ("length", "count")]

@@ -32,7 +32,7 @@ def check(subject: Subject) -> Iterator[Hit]:
 
 
 _RARE = chat(
-    HEADER + "    {%- if m.content is string and m.content | length > 99999 %}\n"
+    HEADER + "    {%- if m.content is string and m.content | length > 999999 %}\n"
     "    {{- m.content }}\n    {%- endif %}\n" + MARKED
 )
 

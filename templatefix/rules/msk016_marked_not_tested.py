@@ -31,9 +31,9 @@ def check(subject: Subject) -> Iterator[Hit]:
 
 
 _RARE = chat(
-    HEADER + "    {%- if m.content is string and m.content | length > 99999 %}\n"
-    f"    {{% generation %}}{{{{- {SAID} + '<|end|>' }}}}{{% endgeneration %}}\n"
-    f"    {{%- else %}}\n{MARKED}    {{%- endif %}}\n"
+    HEADER + "    {% generation %}\n"
+    "    {%- if m.content is string and m.content | length > 999999 %}{{- '(long)' }}{% endif %}\n"
+    f"    {{{{- {SAID} + '<|end|>' }}}}{{% endgeneration %}}\n"
 )
 
 RULE = Rule(

@@ -34,10 +34,20 @@ def operands(test: nodes.Expr) -> Iterator[nodes.Expr]:
     Args:
         test (`jinja2.nodes.Expr`): The test.
     """
+    return (operand for _, operand in signed_operands(test))
+
+
+def signed_operands(test: nodes.Expr, negated: bool = False) -> Iterator[tuple[bool, nodes.Expr]]:
+    """Yield the conditions that a test is made of, each with whether `not` is before it.
+
+    Args:
+        test (`jinja2.nodes.Expr`): The test.
+        negated (`bool`): Whether the whole test is negated.
+    """
     if isinstance(test, nodes.And | nodes.Or):
-        yield from operands(test.left)
-        yield from operands(test.right)
+        yield from signed_operands(test.left, negated)
+        yield from signed_operands(test.right, negated)
     elif isinstance(test, nodes.Not):
-        yield from operands(test.node)
+        yield from signed_operands(test.node, not negated)
     elif has_span(test):
-        yield test
+        yield negated, test
