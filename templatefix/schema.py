@@ -76,7 +76,7 @@ def verdict(value: Verdict) -> dict[str, Any]:
             "marked_not_reached": list(value.coverage.marked),
             "unmarked_not_reached": list(value.coverage.unmarked),
             "foreign_not_reached": list(value.coverage.foreign),
-            "blocks_not_reached": list(value.coverage.blocks),
+            "blocks_opened_otherwise": list(value.coverage.blocks),
             "places_decided": value.coverage.sites,
             "places_undecided": list(value.coverage.open),
             "one_way_tests": [{"line": line, "test": text} for line, text in value.coverage.one_way],

@@ -1,4 +1,4 @@
-"""Texts that an output prints under a condition of its own: `{{ header if first else '' }}`."""
+"""The texts in an output, and under which condition of its own it prints each: `{{ header if first else '' }}`."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ class Text(NamedTuple):
     Args:
         at (`int` or `str`): What a render names as its origin: a literal's source offset, or a variable.
         value (`str`): The literal's value, or the variable.
-        test (`jinja2.nodes.Expr`): The test of the innermost inline if round it.
+        test (`jinja2.nodes.Expr`, *optional*): The test of the innermost inline if round it; `None` if there is none.
     """
 
     at: int | str
     value: str
-    test: nodes.Expr
+    test: nodes.Expr | None
 
 
-def conditional_texts(
+def texts_of(
     output: nodes.Output, variables: Collection[str], known: Callable[[nodes.Node], bool | None]
 ) -> list[Text]:
-    """Return the texts in the arms of an output's inline ifs, as far as their tests let them be printed.
+    """Return the texts that an output prints, as far as the tests of its inline ifs let them be printed.
 
     A text of whitespace is left out, and so is what a call or a filter computes from.
 
     Example:
-        `{{ '<bos>' + ('A' if x else eos_token) }}` → `A` and `eos_token`
+        `{{ '<bos>' + ('A' if x else eos_token) }}` → `<bos>`, `A` under `x`, and `eos_token` under `x`
 
     Args:
         output (`jinja2.nodes.Output`): A stamped output.
@@ -51,11 +51,14 @@ def conditional_texts(
         elif isinstance(node, nodes.Concat):
             for each in node.nodes:
                 yield from texts(each, test)
-        elif test is None:
-            return
         elif isinstance(node, nodes.Const) and isinstance(node.value, str) and node.value.strip():
             yield Text(span_of(node).start + 1, node.value, test)  # behind the quote
         elif isinstance(node, nodes.Name) and node.name in variables:
             yield Text(node.name, node.name, test)
 
-    return [text for node in output.nodes if isinstance(node, nodes.Expr) for text in texts(node, None)]
+    data = [
+        Text(span_of(node).start, node.data, None)
+        for node in output.nodes
+        if isinstance(node, nodes.TemplateData) and node.data.strip()
+    ]
+    return [*data, *(text for node in output.nodes for text in texts(node, None))]

@@ -9,7 +9,7 @@ from functools import cached_property
 from jinja2 import nodes
 
 from templatefix.analysis import TemplateAnalysis, Trace
-from templatefix.coverage.arms import Text, conditional_texts
+from templatefix.coverage.arms import Text, texts_of
 from templatefix.coverage.paths import loop_targets, tests_around
 from templatefix.coverage.reach import known_tests, possible
 from templatefix.errors import LimitError
@@ -118,45 +118,38 @@ class Observer:
             if not outside and not self.reached(index, kind):
                 lines[kind].add(line)
             left = self._left_out(index)
-            if kind == "unmarked" and any(text.value not in borders.headers for text in left):
+            if kind == "unmarked" and any(text.test and text.value not in borders.headers for text in left):
                 lines[kind].add(line)
-            texts: list[tuple[int | str, str]] = [(text.at, text.value) for text in left]
-            if kind == "marked" and not self.reached(index, kind):
-                texts.append((-1, _constant(output) or ""))
             place = span_of(output).start
-            if kind in ("marked", "foreign") and any(borders.crossed(*text, place) for text in texts):
+            if kind in ("marked", "foreign") and any(borders.crossed(text, place) for text in left):
                 lines["foreign"].add(line)
         outputs = sum(kind in ("marked", "unmarked") for _, kind in kinds)
         marked, unmarked, others, foreign = (tuple(sorted(lines[kind])) for kind in lines)
         return Coverage(outputs, marked, unmarked, others, foreign, self._blocks(), tuple(self.one_way()))
 
     def _left_out(self, index: int) -> list[Text]:
-        """Return the texts under inline ifs of an output that no assistant's turn printed."""
+        """Return the texts of an output that no assistant's turn printed."""
         output = self.leaves[index]
         place = span_of(output).start
         known = known_tests(output, self.places[id(output)])
-        found = conditional_texts(output, self.analysis.variables, known)
+        found = texts_of(output, self.analysis.variables, known)
         return [each for each in found if (each.at, place) not in self.texts]
 
     def unprinted(self) -> list[nodes.Expr]:
         """Return the tests of inline ifs that keep a text from every assistant's turn."""
         kinds = [index for index, kind in self._kinds() if kind != "others"]
-        return [text.test for index in kinds for text in self._left_out(index)]
+        return [text.test for index in kinds for text in self._left_out(index) if text.test]
 
     def _blocks(self) -> tuple[int, ...]:
-        """Return the lines of generation blocks that no assistant's turn ran, or that a test never opened."""
-        inside: dict[int, list[int]] = {}
-        for index, kind in self._kinds():
-            for above in self.places[id(self.leaves[index])]:
-                if kind in ("marked", "foreign") and is_generation(above):
-                    inside.setdefault(id(above), []).append(index)
-        ran = {leaf for leaf, role in self.ran if role in ("assistant", "")}
-        lines = set()
-        for block in filter(is_generation, self.source.tree.find_all(nodes.CallBlock)):
-            found = inside.get(id(block), [])
-            if (found and not ran & set(found)) or self._opened_otherwise(block):
-                lines.add(self.source.position(span_of(block).start)[0])
-        return tuple(sorted(lines))
+        """Return the lines of generation blocks that a condition would open too which no probe met."""
+        blocks = filter(is_generation, self.source.tree.find_all(nodes.CallBlock))
+        return tuple(
+            sorted(
+                self.source.position(span_of(block).start)[0]
+                for block in blocks
+                if self._opened_otherwise(block)
+            )
+        )
 
     def _opened_otherwise(self, block: nodes.Node) -> bool:
         """Whether a condition that was never met would run a block too: `{% if role == 'assistant' or marked %}`."""
@@ -165,10 +158,12 @@ class Observer:
         for test, wanted in tests_around(block, above):
             if not isinstance(test, nodes.Or if wanted else nodes.And):
                 continue
-            for negated, operand in signed_operands(test):
-                answers = self.answers.get(span_of(operand), set())
-                if known(operand) is None and answers == {wanted is negated}:
-                    return True
+            operands = [*signed_operands(test)]
+            if any(known(operand) is not None for _, operand in operands) and any(
+                known(operand) is None and self.answers.get(span_of(operand), set()) == {wanted is negated}
+                for negated, operand in operands
+            ):
+                return True
         return False
 
     def one_way(self) -> list[tuple[int, str]]:
@@ -317,16 +312,18 @@ class _Borders:
     stops: set[str]
     closers: set[tuple[int, int]]
 
-    def crossed(self, at: int | str, text: str, output: int) -> bool:
+    def crossed(self, text: Text, output: int) -> bool:
         """Whether a marked text that no probe printed may be outside: a header, or behind the end of turn."""
-        bare = text.strip()
+        bare = text.value.strip()
         headers = [header.strip() for header in self.headers if header.strip()]
-        behind = isinstance(at, int) and any(stop < at and whose == output for stop, whose in self.closers)
-        return bool(bare) and (
-            behind
-            or any(bare in header or header in bare for header in headers)
-            or any(stop in bare for stop in self.stops)
+        if bare not in self.stops and any(
+            header in bare or (len(bare) > 1 and header.startswith(bare)) for header in headers
+        ):
+            return True
+        behind = isinstance(text.at, int) and any(
+            stop < text.at and whose == output for stop, whose in self.closers
         )
+        return text.test is not None and (behind or any(stop in bare for stop in self.stops))
 
 
 def _borders(expectations: Expectations) -> _Borders:

@@ -298,7 +298,7 @@ def _untested(coverage: Coverage, whose: str) -> Iterator[Check]:
         yield Check(Claim.NO_LEAK, "none", "undecided", detail=detail, line=line, fault="untested-output")
     if coverage.blocks:
         lines, line = ", ".join(map(str, coverage.blocks)), coverage.blocks[0]
-        detail = f"no probe reached the generation block in line {lines}{whose}, so its place was not tested"
+        detail = f"a condition that no probe met would also open the generation block in line {lines}{whose}"
         yield Check(Claim.EXACT_SPAN, "none", "undecided", detail=detail, line=line, fault="untested-output")
 
 

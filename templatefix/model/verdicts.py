@@ -105,7 +105,8 @@ class Coverage:
         others (`tuple[int, ...]`): Lines of outputs that no assistant's turn can reach, and no probe did at all.
         foreign (`tuple[int, ...]`): Lines of outputs inside a generation block that print what is no assistant's, and
             no probe reached: a hole too.
-        blocks (`tuple[int, ...]`): Lines of generation blocks that no probe made an assistant's turn run: a hole.
+        blocks (`tuple[int, ...]`): Lines of generation blocks that a condition would open too which no probe met:
+            a hole.
         one_way (`tuple[tuple[int, str], ...]`): Tests in loops over messages that gave the same answer on every
             probe: the line, and what was never met.
         sites (`int`): Places in the template of which it is decided whether they are inside or outside.

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from templatefix.model import Severity
-from templatefix.rules.examples import HEADER, MARKED, RIGHT_OR_PLAIN, SAID, chat
+from templatefix.rules.examples import HEADER, RIGHT_OR_PLAIN, SAID, chat
 from templatefix.rules.masks import noted
 from templatefix.rules.rule import Case, Cases, Hit, Rule, Subject
 

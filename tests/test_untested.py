@@ -1,0 +1,107 @@
+"""Masks that go wrong only where no probe conversation goes, and right ones that look like them."""
+
+from __future__ import annotations
+
+import pytest
+
+import templatefix
+from templatefix.model import Template, Verdict
+
+HEADER, END = "'<§bot>'", "'<§stop>'"
+SPAN = f"{{% generation %}}{{{{ m.content ~ {END} }}}}{{% endgeneration %}}"
+RIGHT = f"{{{{ {HEADER} }}}}{SPAN}"
+OTHER = "{{ '<§' ~ m.role ~ '>' ~ m.content ~ '<§stop>' }}"
+NEVER = ("m.content | length > 900000", "m.mood == 'sad' and m.weather == 'fine' and loop.index0 > 7")
+
+
+def chat(answer: str, other: str = OTHER, test: str = "m.role == 'assistant'", before: str = "") -> str:
+    return (
+        f"{{% for m in messages %}}{before}{{% if {test} %}}{answer}{{% else %}}{other}{{% endif %}}{{% endfor %}}"
+        f"{{% if add_generation_prompt %}}{{{{ {HEADER} }}}}{{% endif %}}"
+    )
+
+
+def verify(source: str) -> Verdict:
+    return templatefix.verify(Template.from_source(source))
+
+
+@pytest.mark.parametrize("never", NEVER)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"{{{{ '' if NEVER else {HEADER} }}}}{{% generation %}}{{{{ {HEADER} if NEVER else '' }}}}"
+        f"{{{{ m.content ~ {END} }}}}{{% endgeneration %}}",
+        f"{{{{ {HEADER} }}}}{{% generation %}}{{{{ m.content }}}}{{{{ '' if NEVER else {END} }}}}"
+        f"{{% endgeneration %}}{{{{ {END} if NEVER else '' }}}}",
+        f"{{% if NEVER %}}{{% generation %}}{{{{ {HEADER} ~ m.content ~ {END} }}}}{{% endgeneration %}}"
+        f"{{% else %}}{RIGHT}{{% endif %}}",
+        f"{{{{ {HEADER} }}}}{{% generation %}}{{{{ m.content ~ {END} ~ (' Be kind.' if NEVER else '') }}}}"
+        "{% endgeneration %}",
+    ],
+    ids=["header inside", "end of turn outside", "a block of its own", "a remark inside"],
+)
+def test_a_mask_that_goes_wrong_where_no_probe_goes_is_undecided(answer: str, never: str) -> None:
+    assert verify(chat(answer.replace("NEVER", never))).outcome == "undecided"
+
+
+@pytest.mark.parametrize("never", NEVER)
+def test_a_block_that_an_unmet_condition_opens_for_other_roles_is_undecided(never: str) -> None:
+    shared = "{{ '<§' ~ ('bot' if m.role == 'assistant' else m.role) ~ '>' }}"
+    other = f"{{{{ m.content ~ {END} }}}}"
+    right = chat(SPAN, other, before=shared)
+    wrong = chat(SPAN, other, f"m.role == 'assistant' or ({never})", before=shared)
+    assert verify(right).outcome == "holds"
+    assert verify(wrong).outcome == "undecided"
+
+
+REMARK = "('<§system>Stay calm.<§stop>' if CONDITION else '')"
+MET = ("loop.previtem is defined and loop.previtem.role == 'tool'", "mode == 'strict'", "m.mood == 'sad'")
+
+
+@pytest.mark.parametrize("condition", MET)
+def test_another_roles_turn_behind_the_end_of_turn_is_not_trained(condition: str) -> None:
+    remark = REMARK.replace("CONDITION", condition)
+    right = chat(f"{RIGHT}{{{{ {remark} }}}}")
+    wrong = chat(
+        f"{{{{ {HEADER} }}}}{{% generation %}}{{{{ m.content ~ {END} ~ {remark} }}}}{{% endgeneration %}}"
+    )
+    plain = chat(f"{{{{ {HEADER} ~ m.content ~ {END} ~ {remark} }}}}")
+    assert verify(right).outcome == "holds"
+    assert verify(wrong).outcome == "fails"
+    assert "Stay calm" not in marked(templatefix.fix(Template.from_source(plain)).after or "")
+
+
+def marked(source: str) -> str:
+    """The source text between generation tags."""
+    parts = source.split("{% generation %}")[1:]
+    return "".join(part.split("{% endgeneration %}")[0] for part in parts)
+
+
+def test_a_rest_cut_off_behind_the_mask_is_undecided() -> None:
+    answer = RIGHT.replace("m.content ~", "m.content[:900000] ~").replace(
+        "{% endgeneration %}", "{% endgeneration %}{{ m.content[900000:] }}"
+    )
+    assert verify(chat(answer)).outcome == "undecided"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        chat(RIGHT, test="mine", before="{% set mine = m.role == 'assistant' %}"),
+        chat(RIGHT, f"{OTHER[:-2]} ~ ('' if m.role == 'user' else '\n') }}}}"),
+        chat(f"{{{{ '<§bot' ~ (' named ' ~ m.name if m.name else '') ~ '>' }}}}{SPAN}"),
+        chat(RIGHT, f"{{% if m.role == 'model' %}}{RIGHT}{{% else %}}{OTHER}{{% endif %}}"),
+        chat(
+            RIGHT.replace("m.content ~", "'%s' % m.content ~"), "{{ '<§%s>%s<§stop>' % (m.role, m.content) }}"
+        ),
+    ],
+    ids=[
+        "role in a variable",
+        "role in an inline if",
+        "name in the header",
+        "another name",
+        "percent format",
+    ],
+)
+def test_right_masks_hold(source: str) -> None:
+    assert verify(source).outcome == "holds"
