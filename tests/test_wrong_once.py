@@ -162,6 +162,21 @@ def test_no_wrong_patch(name: str) -> None:
         assert any("zq-own-7" in text[start:end] for start, end in spans)
 
 
+def test_an_answer_that_a_name_turns_into_an_example_is_not_trained() -> None:
+    source = (
+        "{% for m in messages %}{% set who = 'system' if m.name in ['shot_in', 'shot_out'] else m.role %}"
+        "{{ '<|' + who + '|>\n' + m.content + '<|e|>\n' }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}"
+    )
+    case = Case(source, [{**ASK, "name": "shot_in"}, answer(name="shot_out"), ASK, answer("zq-own-2")])
+    outcome = fix(Template.from_source(source))
+    if outcome.status != "refused":
+        rendered = render(outcome.after, case)
+        assert not isinstance(rendered, str)
+        text, spans = rendered
+        assert not any("zq-own-1" in text[start:end] for start, end in spans)
+
+
 BETWEEN = {
     "the next round's beginning": "{% if not loop.last %}{{ eos_token + bos_token }}{% endif %}",
     "a reminder": "{% if not loop.last %}{{ '<|system|>Stay polite.' }}{% endif %}",

@@ -144,7 +144,7 @@ class Expectations:
             if why := _unsupported(view, trace, probe):
                 return Expectation(probe, trace, unsupported=why)
             turns = tuple(self._checked(view, trace, turn) for turn in expected_spans(view))
-            if any("printed-as-user" in turn.flags for turn in turns if isinstance(turn, ExpectedSpan)):
+            if any(_out_of_order(probe, turn) for turn in turns):
                 return Expectation(
                     probe, trace, unsupported="an assistant's message is printed as a question"
                 )
@@ -173,6 +173,12 @@ class Expectations:
             for turn in each.turns
         )
         return replace(each, turns=turns)
+
+
+def _out_of_order(probe: Probe, turn: Turn) -> bool:
+    """Whether an assistant's message is printed as a question because no question is before it."""
+    asked = turn.message > 0 and probe.messages[turn.message - 1].get("role") != "assistant"
+    return not asked and isinstance(turn, ExpectedSpan) and "printed-as-user" in turn.flags
 
 
 def _unsupported(view: View, trace: Trace, probe: Probe) -> str:
