@@ -155,6 +155,8 @@ class Observer:
         """Whether a condition that was never met would run a block too: `{% if role == 'assistant' or marked %}`."""
         above = self.places[id(block)]
         known = known_tests(block, above)
+        if not any(possible(block, above, role) for role in ("system", "user", "tool")):
+            return False
         for test, wanted in tests_around(block, above):
             if not isinstance(test, nodes.Or if wanted else nodes.And):
                 continue

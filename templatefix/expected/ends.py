@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from templatefix.analysis import Interval, Key, Trace, View
-from templatefix.expected.texts import common_suffix, indent_of, visible
+from templatefix.expected.prompts import role_header
+from templatefix.expected.texts import common_prefix, common_suffix, indent_of, visible
 from templatefix.expected.unasked import end_only
 from templatefix.model import Message
 
@@ -48,7 +49,7 @@ def find_end(view: View, full: Trace, k: int) -> End | str:
         (at for at in visible(full, made, base) if not (ending and full.key(at) in ending)), base - 1
     )
     plain = plain_close(view, k)
-    early = _first_close(full, base, end, plain)
+    early = _first_close(view, full, base, end, plain)
     if early is not None:  # what follows the end of turn is of no assistant
         end = early
         flags.add("extra-behind-end")
@@ -117,16 +118,21 @@ def _last_stop(view: View, full: Trace, k: int, base: int, end: int) -> Interval
     return None
 
 
-def _first_close(full: Trace, base: int, end: int, plain: str | None) -> int | None:
-    """Return where the template's own end of turn ends, if the turn prints more behind it."""
+def _first_close(view: View, full: Trace, base: int, end: int, plain: str | None) -> int | None:
+    """Return where the template's own end of turn ends, if the turn prints more behind it that is not its own."""
     at = full.text.find(plain, base, end) if plain else -1
     behind = at + len(plain or "")
-    own = (
-        all(full.origin(each).kind in ("literal", "variable") for each in range(at, behind))
-        if plain
-        else False
-    )
-    return behind if at >= 0 and own and full.text[behind:end].strip() else None
+    rest = full.text[behind:end].strip()
+    if (
+        at < 0
+        or not rest
+        or any(full.origin(each).kind in ("message", "derived") for each in range(at, behind))
+    ):
+        return None
+    asked, bare = (view.render([view.analysis.ask], prompt) for prompt in (True, False))
+    prompt = asked.text[common_prefix(asked.text, bare.text) :].strip() if asked and bare else ""
+    headers = [header for header in (role_header(view).strip(), prompt) if header]
+    return None if rest.startswith(tuple(headers)) else behind  # a message may be printed as several turns
 
 
 def _without_opening(view: View, full: Trace, base: int, end: int) -> int:
