@@ -36,15 +36,16 @@ def search(observer: Observer, names: Collection[str] = ()) -> list[Probe]:
 def _in_arms(observer: Observer, fits: Callable[[Probe], bool]) -> Iterator[Probe]:
     """Yield probes on which an assistant's turn prints what inline ifs kept from it."""
     tries = _ALL_TRIES
-    tests = {span_of(test): test for test in observer.unprinted()}
-    for span, test in tests.items():
+    left = {span_of(test): test for test in observer.unprinted()}
+    for span, test in dict(left).items():
         for probe in islice(
             probes_for_condition(observer.source, test, observer.asked_by.get(span)), _TRIES_EACH
         ):
-            tries -= 1
-            if tries < 0 or all(each is not test for each in observer.unprinted()):
+            if tries == 0 or span not in left:
                 break
+            tries -= 1
             if fits(probe) and observer.see([probe]):
+                left = {span_of(each): each for each in observer.unprinted()}
                 yield probe
 
 

@@ -49,7 +49,7 @@ def find_end(view: View, full: Trace, k: int) -> End | str:
         (at for at in visible(full, made, base) if not (ending and full.key(at) in ending)), base - 1
     )
     plain = plain_close(view, k)
-    early = _first_close(view, full, base, end, plain)
+    early = _first_close(view, full, base, end, plain) if own else None
     if early is not None:  # what follows the end of turn is of no assistant
         end = early
         flags.add("extra-behind-end")
