@@ -1,4 +1,4 @@
-"""The texts in an output, and under which condition of its own it prints each: `{{ header if first else '' }}`."""
+"""Texts that an output prints, each with the inline `if` that decides it: `{{ header if first else '' }}`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from templatefix.syntax import span_of
 
 
 class Text(NamedTuple):
-    """A text in an arm of an inline if.
+    """A text that an output prints.
 
     Args:
         at (`int` or `str`): What a render names as its origin: a literal's source offset, or a variable.

@@ -1,4 +1,4 @@
-"""Where a turn starts if no generation prompt is printed on request, and how such templates are told apart."""
+"""Starts of turns in templates that print no generation prompt on request."""
 
 from __future__ import annotations
 
