@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from templatefix.analysis import TemplateAnalysis
-from templatefix.coverage import Observer, reaching
+from templatefix.coverage import Observer, gaps, reaching
 from templatefix.expected import Expectations
 from templatefix.model import Coverage
 from templatefix.probes import MATRIX, Probe, asked_variables, probes_for, read_schema
@@ -23,8 +23,8 @@ def observed(body: str) -> tuple[Coverage, Coverage, list[Probe]]:
     plain.see(first)
     probes, observer = reaching(analysis)
     names = {probe.name for probe in first}
-    before = plain.coverage(Expectations(analysis, first))
-    after = observer.coverage(Expectations(analysis, probes))
+    before = gaps(plain, Expectations(analysis, first))
+    after = gaps(observer, Expectations(analysis, probes))
     return before, after, [each for each in probes if each.name not in names]
 
 
@@ -32,7 +32,7 @@ def unmarked(source: str) -> tuple[int, ...]:
     """Lines of outputs of an assistant's turn that no probe reached."""
     analysis = TemplateAnalysis(parse(source))
     probes, observer = reaching(analysis)
-    return observer.coverage(Expectations(analysis, probes)).unmarked
+    return gaps(observer, Expectations(analysis, probes)).unmarked
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from templatefix.analysis import TemplateAnalysis
+from templatefix.coverage.gaps import gaps
 from templatefix.coverage.observe import Observer
 from templatefix.coverage.paths import loop_targets
 from templatefix.coverage.reach import possible
@@ -14,7 +15,7 @@ from templatefix.errors import RenderError
 from templatefix.probes import MATRIX, Probe, probes_for
 from templatefix.render import Renderer
 
-__all__ = ["Observer", "loop_targets", "possible", "reaching"]
+__all__ = ["Observer", "gaps", "loop_targets", "possible", "reaching"]
 
 
 def reaching(analysis: TemplateAnalysis) -> tuple[tuple[Probe, ...], Observer]:

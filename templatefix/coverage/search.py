@@ -8,6 +8,7 @@ from itertools import islice
 from jinja2 import nodes
 
 from templatefix.coverage.observe import Observer
+from templatefix.coverage.outputs import Outputs
 from templatefix.model import Span
 from templatefix.probes import Probe, lookups, probes_for_condition
 from templatefix.syntax import conditions, span_of
@@ -36,7 +37,8 @@ def search(observer: Observer, names: Collection[str] = ()) -> list[Probe]:
 def _in_arms(observer: Observer, fits: Callable[[Probe], bool]) -> Iterator[Probe]:
     """Yield probes on which an assistant's turn prints what inline ifs kept from it."""
     tries = _ALL_TRIES
-    left = {span_of(test): test for test in observer.unprinted()}
+    outputs = Outputs(observer)
+    left = {span_of(test): test for test in outputs.unprinted()}
     for span, test in dict(left).items():
         for probe in islice(
             probes_for_condition(observer.source, test, observer.asked_by.get(span)), _TRIES_EACH
@@ -45,7 +47,7 @@ def _in_arms(observer: Observer, fits: Callable[[Probe], bool]) -> Iterator[Prob
                 break
             tries -= 1
             if fits(probe) and observer.see([probe]):
-                left = {span_of(each): each for each in observer.unprinted()}
+                left = {span_of(each): each for each in outputs.unprinted()}
                 yield probe
 
 

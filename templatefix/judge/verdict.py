@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import nodes
 
 from templatefix.analysis import TemplateAnalysis
-from templatefix.coverage import Observer, reaching
+from templatefix.coverage import Observer, gaps, reaching
 from templatefix.errors import LimitError, RenderError
 from templatefix.expected import Expectation, Expectations, ExpectedSpan, Undecided
 from templatefix.judge import claims
@@ -97,7 +97,7 @@ def judge(
     observer = Observer(analysis if original is None else TemplateAnalysis(marked, variables))
     observer.see(probes)
     coverage = replace(
-        observer.coverage(expectations),
+        gaps(observer, expectations),
         sites=expectations.sites.decided,
         open=tuple(dict.fromkeys(unmarked.position(at)[0] for at in expectations.sites.undecided())),
     )
