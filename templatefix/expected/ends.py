@@ -9,8 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from templatefix.analysis import Interval, Key, Trace, View
-from templatefix.expected.prompts import role_header
-from templatefix.expected.texts import common_prefix, common_suffix, indent_of, visible
+from templatefix.expected.closings import (
+    first_close,
+    last_stop,
+    may_be_a_remark,
+    plain_close,
+    tail_in_the_middle,
+    without_opening,
+)
+from templatefix.expected.texts import common_suffix, indent_of, visible
 from templatefix.expected.unasked import end_only
 from templatefix.model import Message
 
@@ -49,15 +56,15 @@ def find_end(view: View, full: Trace, k: int) -> End | str:
         (at for at in visible(full, made, base) if not (ending and full.key(at) in ending)), base - 1
     )
     plain = plain_close(view, k)
-    early = _first_close(view, full, base, end, plain) if own else None
+    early = first_close(view, full, base, end, plain) if own else None
     if early is not None:  # what follows the end of turn is of no assistant
         end = early
         flags.add("extra-behind-end")
-    end = _without_opening(view, full, base, end)
-    if plain and full.text[base:end].endswith(plain) and _may_be_a_remark(view, k, plain):
+    end = without_opening(view, full, base, end)
+    if plain and full.text[base:end].endswith(plain) and may_be_a_remark(view, k, plain):
         return "what is printed behind an answer only where a message follows may be a remark, or close the answer"
     if last and end > base and own:  # what follows the end of turn only because it is the last one
-        middle = _tail_in_the_middle(view, k)
+        middle = tail_in_the_middle(view, k)
         if middle and full.text[base:end].startswith(middle) and len(middle) < end - base:
             end = base + len(middle)
             flags.add("extra-at-the-end")
@@ -75,7 +82,7 @@ def find_end(view: View, full: Trace, k: int) -> End | str:
         return _followed(view, full, k, end, printed, plain, follow)
     stop = _stop(full, base, end, plain) if closed else None
     if last and printed and not closed:
-        stop = _last_stop(view, full, k, base, end)
+        stop = last_stop(view, full, k, base, end)
     if follow or (closed and not last):
         return End(frozenset([end]), frozenset(flags), stop=stop)
     rest = 1 + next(
@@ -103,63 +110,6 @@ def _stop(full: Trace, base: int, end: int, plain: str | None) -> Interval | Non
     """Return the end of turn: what also closes plain answers. What closes a call before it is not part of it."""
     start = end - len(plain) if plain and full.text[base:end].endswith(plain) else base
     return (start, end) if plain or plain is None else None
-
-
-def _last_stop(view: View, full: Trace, k: int, base: int, end: int) -> Interval | None:
-    """Return the end of turn that is printed only behind the last message."""
-    answer = {**view.analysis.answer, "role": view.messages[k].get("role")}
-    for chat, at in (([*view.messages[:k], answer], k), ([view.analysis.ask, answer], 1)):
-        render = view.render(chat)
-        if render is not None and render.own(at):
-            behind = render.own(at)[-1][1]
-            parts = [render.text[max(low, behind) : high] for low, high in render.made(at) if high > behind]
-            tail = "".join(parts).strip()
-            return (end - len(tail), end) if tail and full.text[base:end].endswith(tail) else None
-    return None
-
-
-def _first_close(view: View, full: Trace, base: int, end: int, plain: str | None) -> int | None:
-    """Return where the template's own end of turn ends, if the turn prints more behind it that is not its own."""
-    at = full.text.find(plain, base, end) if plain else -1
-    behind = at + len(plain or "")
-    rest = full.text[behind:end].strip()
-    if (
-        at < 0
-        or not rest
-        or any(full.origin(each).kind in ("message", "derived") for each in range(at, behind))
-    ):
-        return None
-    asked, bare = (view.render([view.analysis.ask], prompt) for prompt in (True, False))
-    prompt = asked.text[common_prefix(asked.text, bare.text) :].strip() if asked and bare else ""
-    headers = [header for header in (role_header(view).strip(), prompt) if header]
-    return None if rest.startswith(tuple(headers)) else behind  # a message may be printed as several turns
-
-
-def _without_opening(view: View, full: Trace, base: int, end: int) -> int:
-    """Return where a turn ends without what opens the next question, which the turn may print too."""
-    opening = view.opening.strip()
-    if opening:
-        whole = base + len(full.text[base:end].rstrip().removesuffix(opening))
-        for at in (whole, *sorted(edge for edge in full.edges if base < edge < end)):
-            head = full.text[at:end].strip()
-            if head and opening.startswith(head) and full.text[base:at].strip():
-                return base + len(full.text[base:at].rstrip())
-    return end
-
-
-def _may_be_a_remark(view: View, k: int, closing: str) -> bool:
-    """Whether several words are printed behind plain answers in the middle, and nothing behind the last one."""
-    if len(closing.split()) < 2:
-        return False
-    answer = {**view.analysis.answer, "role": view.messages[k].get("role")}
-    alone, question = (
-        view.render([view.analysis.ask, answer]),
-        view.render([view.analysis.ask, answer, view.analysis.ask]),
-    )
-    if alone is None or question is None or not (alone.own(1) and question.own(0)):
-        return False
-    behind = question.text[question.own(0)[-1][1] :].lstrip()
-    return not alone.text[alone.own(1)[-1][1] :].strip() and not behind.startswith(closing)
 
 
 def _followed(
@@ -230,44 +180,6 @@ def first_piece(full: Trace, end: int, stop: int) -> Interval | None:
         at += 1
     at = start + len(full.text[start:at].rstrip())
     return (start, at) if start < at else None
-
-
-def plain_close(view: View, k: int) -> str | None:
-    """Return what a plain answer in place of turn `k` prints behind its text where a question follows."""
-    answer = {**view.analysis.answer, "role": view.messages[k].get("role")}
-    bare = view.analysis.view([view.analysis.ask, answer, view.analysis.ask])
-    found: list[str] = []
-    for chat, at, given in (
-        ([*view.messages[:k], answer, view.analysis.ask], k, view),
-        (bare.messages, 1, view),
-        (bare.messages, 1, bare),
-    ):
-        render = given.render(chat)
-        if render is not None and render.own(at):
-            behind = render.own(at)[-1][1]
-            parts = [(max(low, behind), high) for low, high in render.made(at) if high > behind]
-            end = _without_opening(given, render, behind, parts[-1][1]) if parts else behind
-            found.append("".join(render.text[low : min(high, end)] for low, high in parts).strip())
-    # What only this place, or these variables, print behind the plain end of turn does not close the turn.
-    return min(
-        (each for each in found if each and found[0].startswith(each)),
-        key=len,
-        default=next(iter(found), None),
-    )
-
-
-def _tail_in_the_middle(view: View, k: int) -> str:
-    """Return what the turn prints in one piece behind its text where a question follows."""
-    render = view.render([*view.messages, view.analysis.ask])
-    if render is None or not render.own(k):
-        return ""
-    start = render.own(k)[-1][1]
-    end = start
-    for index, _, high in render.segments_in(start, len(render.text)):
-        if render.ats[index] != k or render.messages[index]:
-            break
-        end = high
-    return render.text[start:end].rstrip()
 
 
 def _closed_by_next(view: View, k: int) -> str:

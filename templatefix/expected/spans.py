@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from templatefix.analysis import Interval, Key, Trace, View
-from templatefix.expected.ends import find_end, first_piece, plain_close
+from templatefix.expected.closings import plain_close
+from templatefix.expected.ends import find_end, first_piece
 from templatefix.expected.starts import find_starts
 from templatefix.model import Message
 from templatefix.probes import of_others

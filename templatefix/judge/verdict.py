@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jinja2 import nodes
-
 from templatefix.analysis import TemplateAnalysis
 from templatefix.coverage import Observer, gaps, reaching
 from templatefix.errors import LimitError, RenderError
@@ -18,11 +16,12 @@ from templatefix.judge.exact import exact_span
 from templatefix.judge.notes import exposed, notes
 from templatefix.judge.spans import merged
 from templatefix.judge.tracker import tracked
+from templatefix.judge.untested import changing, two_turns, untested
 from templatefix.judge.varied import misplaced
-from templatefix.model import DEFAULT_POLICY, Check, Claim, Coverage, Policy, Rendered, Span, Verdict
+from templatefix.model import DEFAULT_POLICY, Check, Claim, Policy, Rendered, Span, Verdict
 from templatefix.probes import PLACEHOLDERS, Probe, Variation, quoting, variations
 from templatefix.render import Renderer
-from templatefix.syntax import Source, conditions, parse, same_without_markers
+from templatefix.syntax import parse, same_without_markers
 
 
 def judge(
@@ -93,7 +92,7 @@ def judge(
             for each in variations(unmarked, analysis.aliases)
             for check in bench.varied(each, expectations)
         )
-    checks += _two_turns(cases, analysis)
+    checks += two_turns(cases, analysis)
     observer = Observer(analysis if original is None else TemplateAnalysis(marked, variables))
     observer.see(probes)
     coverage = replace(
@@ -101,8 +100,8 @@ def judge(
         sites=expectations.sites.decided,
         open=tuple(dict.fromkeys(unmarked.position(at)[0] for at in expectations.sites.undecided())),
     )
-    checks += _changing(marked)
-    checks += _untested(coverage, "" if original is None else " of the patched template")
+    checks += changing(marked)
+    checks += untested(coverage, "" if original is None else " of the patched template")
     found, warned = exposed(tokenizer, source) if tokenizer is not None else ([], ())
     checks += found
     proven = original is not None and same_without_markers(unmarked, marked)
@@ -256,50 +255,6 @@ class _Bench:
         yield from claims.fields_trained(Claim.REASONING_TRAINED, name, text, spans, reasoning)
         yield claims.prefix_stable(name, case.prefix_stable)
         yield claims.prompt_is_prefix(name, case.mismatch)
-
-
-def _two_turns(cases: Sequence[Expectation], analysis: TemplateAnalysis) -> Iterator[Check]:
-    if any(
-        sum(isinstance(turn, ExpectedSpan) and not turn.optional for turn in each.turns) > 1 for each in cases
-    ):
-        return
-    first = cases[0].probe
-    reason = analysis.error(first.messages, first.tools, False, first.options)
-    why = f": it raises {reason.what}" if reason is not None else ""
-    detail = f"no probe conversation of two assistant turns renders{why}"
-    yield Check(Claim.EXACT_SPAN, "all", "undecided", detail=detail, fault="no-two-turns")
-
-
-def _changing(source: Source) -> Iterator[Check]:
-    """Leave open what a test decides by chance or by the date: another day, the template takes another way."""
-    for span, condition in conditions(source.tree).items():
-        calls = [
-            each for each in (condition, *condition.find_all(nodes.Call)) if isinstance(each, nodes.Call)
-        ]
-        called = {call.node.name for call in calls if isinstance(call.node, nodes.Name)}
-        chance = any(each.name == "random" for each in condition.find_all(nodes.Filter))
-        if chance or called & {"strftime_now", "lipsum"}:
-            line = source.position(span.start)[0]
-            detail = f"the test in line {line} depends on chance or on the date"
-            yield Check(
-                Claim.EXACT_SPAN, "none", "undecided", detail=detail, line=line, fault="changing-test"
-            )
-
-
-def _untested(coverage: Coverage, whose: str) -> Iterator[Check]:
-    if coverage.unmarked:
-        lines = ", ".join(map(str, coverage.unmarked))
-        detail = f"an assistant turn may print the output in line {lines}{whose}, and no probe reached it"
-        line = coverage.unmarked[0]
-        yield Check(Claim.EXACT_SPAN, "none", "undecided", detail=detail, line=line, fault="untested-output")
-    if coverage.foreign:
-        lines, line = ", ".join(map(str, coverage.foreign)), coverage.foreign[0]
-        detail = f"the output in line {lines} is marked, prints no text of the assistant's, and no probe reached it"
-        yield Check(Claim.NO_LEAK, "none", "undecided", detail=detail, line=line, fault="untested-output")
-    if coverage.blocks:
-        lines, line = ", ".join(map(str, coverage.blocks)), coverage.blocks[0]
-        detail = f"a condition that no probe met would also open the generation block in line {lines}{whose}"
-        yield Check(Claim.EXACT_SPAN, "none", "undecided", detail=detail, line=line, fault="untested-output")
 
 
 def _try(action: Callable[[], Rendered]) -> Render:
