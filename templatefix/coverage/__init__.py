@@ -11,9 +11,7 @@ from templatefix.coverage.observe import Observer
 from templatefix.coverage.paths import loop_targets
 from templatefix.coverage.reach import possible
 from templatefix.coverage.search import search
-from templatefix.errors import RenderError
 from templatefix.probes import MATRIX, Probe, probes_for
-from templatefix.render import Renderer
 
 __all__ = ["Observer", "gaps", "loop_targets", "possible", "reaching"]
 
@@ -32,30 +30,23 @@ def reaching(analysis: TemplateAnalysis) -> tuple[tuple[Probe, ...], Observer]:
         for probe in probes_for(analysis.source)[len(MATRIX) :]
         if not any(turn.role in names for turn in probe.turns)  # the assistant is no other role
     ]
-    probes = (*MATRIX, *_heeded(analysis.renderer, asked))
+    probes = (*MATRIX, *_heeded(analysis, asked))
     observer = Observer(analysis)
     observer.see(probes)
     return (*probes, *search(observer, names)), observer
 
 
-def _heeded(renderer: Renderer, probes: Iterable[Probe]) -> Iterator[Probe]:
-    """Those probes whose variables change what is rendered, with or without a generation prompt."""
-    plain: dict[int, tuple[str, str]] = {}
+def _heeded(analysis: TemplateAnalysis, probes: Iterable[Probe]) -> Iterator[Probe]:
+    """Yield those probes whose variables change what is rendered, with or without a generation prompt."""
+
+    def rendered(probe: Probe, options: Mapping[str, Any]) -> list[str | None]:
+        given = probe.messages, probe.tools
+        errors = (analysis.error(*given, prompt, options) for prompt in (False, True))
+        return [
+            error.what if error else analysis.plain(*given, prompt, options)
+            for prompt, error in zip((False, True), errors, strict=True)
+        ]
+
     for probe in probes:
-        key = id(probe.messages)
-        if probe.options and key not in plain:
-            plain[key] = _rendered(renderer, probe, {})
-        if not probe.options or _rendered(renderer, probe, probe.options) != plain[key]:
+        if not probe.options or rendered(probe, probe.options) != rendered(probe, {}):
             yield probe
-
-
-def _rendered(renderer: Renderer, probe: Probe, options: Mapping[str, Any]) -> tuple[str, str]:
-    tools = list(probe.tools) if probe.tools else None
-
-    def text(prompt: bool) -> str:
-        try:
-            return renderer.render(probe.messages, tools=tools, add_generation_prompt=prompt, **options).text
-        except RenderError as error:
-            return error.what
-
-    return text(False), text(True)

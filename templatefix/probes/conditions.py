@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 from jinja2 import nodes
 
 from templatefix.model import Message
+from templatefix.probes.facts import Facts, behind, facts_of, looked_up
 from templatefix.probes.matrix import MATRIX
 from templatefix.probes.messages import TOOLS, Probe, Turn, dialogue, probe, say
-from templatefix.probes.schema import ITEM, VALUE, Path, Reader, of_others
+from templatefix.probes.schema import ITEM, VALUE, Path, of_others
 from templatefix.syntax import Source
-from templatefix.syntax.nodes import remembered
 
 _MOST_TEXT = 100_000
 _MOST_ROUNDS = 130
@@ -55,68 +54,6 @@ _OPTION_BASES = [
 _STANDARD = ("system", "user", "assistant", "tool")
 
 
-@dataclass(frozen=True)
-class _Facts:
-    """What the names of a template may stand for."""
-
-    source: Source
-    messages: Reader
-    tools: Reader
-    variables: frozenset[str]
-    base: Probe | None = None
-
-    def values(self, node: nodes.Node, steps: int = 4) -> list[Any]:
-        """The constants that an expression may be: its own, the keys of a mapping, what a name was set to.
-
-        Names may be set to each other, so only so many steps are taken.
-        """
-        if isinstance(node, nodes.Const):
-            return [node.value]
-        if isinstance(node, nodes.List | nodes.Tuple):
-            return [value for item in node.items for value in self.values(item, steps)]
-        if isinstance(node, nodes.Dict):
-            return [pair.key.value for pair in node.items if isinstance(pair.key, nodes.Const)]
-        if isinstance(node, nodes.Name):
-            known = self.assigned(node.name) if steps else []
-            return [value for each in known for value in self.values(each, steps - 1)]
-        if isinstance(node, nodes.Call | nodes.Filter):  # `names.keys()`, `names | list`
-            inner = (
-                node.node.node
-                if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr)
-                else node.node
-            )
-            return self.values(inner, steps) if inner is not None else []
-        return []
-
-    def assigned(self, name: str) -> list[nodes.Node]:
-        """What a name, or an attribute of a namespace, was set to; not what it was set to from itself."""
-        return _assigned(self.source.tree).get(name, [])
-
-
-@remembered
-def _assigned(tree: nodes.Template) -> dict[str, list[nodes.Node]]:
-    found: dict[str, list[nodes.Node]] = {}
-    for each in tree.find_all(nodes.Assign):
-        name = _stored(each.target)
-        if not any(inner.name == name for inner in each.node.find_all(nodes.Name)):
-            found.setdefault(name, []).append(each.node)
-    return found
-
-
-def _stored(target: nodes.Node) -> str:
-    if isinstance(target, nodes.NSRef):
-        return f"{target.name}.{target.attr}"
-    return target.name if isinstance(target, nodes.Name) else ""
-
-
-@lru_cache(maxsize=16)
-def _facts(source: Source) -> _Facts:
-    from templatefix.probes.derived import asked_variables
-
-    known = frozenset((*asked_variables(source), "enable_thinking"))
-    return _Facts(source, Reader(source.tree, "messages"), Reader(source.tree, "tools"), known)
-
-
 def probes_for_condition(source: Source, condition: nodes.Expr, base: Probe | None = None) -> Iterator[Probe]:
     """Yield conversations on which a condition may have another answer, the likeliest first.
 
@@ -125,9 +62,9 @@ def probes_for_condition(source: Source, condition: nodes.Expr, base: Probe | No
         condition (`jinja2.nodes.Expr`): One of its conditions.
         base (`Probe`, *optional*): A conversation on which the condition is asked.
     """
-    facts = replace(_facts(source), base=base)
+    facts = replace(facts_of(source), base=base)
     seen: set[str] = set()
-    for expression in _behind(facts, condition):
+    for expression in behind(facts, condition):
         for each in _made(facts, expression):
             if each.name not in seen:
                 seen.add(each.name)
@@ -140,77 +77,12 @@ def lookups(source: Source) -> Iterator[Probe]:
     Args:
         source (`Source`): The template.
     """
-    facts = _facts(source)
-    for key, values in _lookups(facts):
+    facts = facts_of(source)
+    for key, values in looked_up(facts):
         yield from _given(facts, key, values)
 
 
-def mapped_roles(source: Source) -> list[str]:
-    """Return the names by which a template looks a message's role up, or which it replaces in it.
-
-    Args:
-        source (`Source`): The template.
-    """
-    facts = _facts(source)
-    found = [
-        value
-        for key, values in _lookups(facts)
-        if ("role",) in facts.messages.resolve(key)
-        for value in values
-    ]
-    calls: list[Any] = [*source.tree.find_all(nodes.Filter), *source.tree.find_all(nodes.Call)]
-    for each in calls:
-        method = each.node if isinstance(each, nodes.Call) else None
-        name = each.name if isinstance(each, nodes.Filter) else getattr(method, "attr", "")
-        subject = each.node if isinstance(each, nodes.Filter) else getattr(method, "node", None)
-        if name == "replace" and each.args and ("role",) in facts.messages.resolve(subject):
-            found += facts.values(each.args[0])
-    return [value for value in dict.fromkeys(found) if isinstance(value, str)]
-
-
-def _lookups(facts: _Facts) -> Iterator[tuple[nodes.Node, list[Any]]]:
-    reads: list[Any] = [*facts.source.tree.find_all(nodes.Getitem), *facts.source.tree.find_all(nodes.Call)]
-    for read in reads:
-        if isinstance(read, nodes.Getitem):
-            holder, key = read.node, read.arg
-        elif isinstance(read.node, nodes.Getattr) and read.node.attr == "get" and read.args:
-            holder, key = read.node.node, read.args[0]
-        else:
-            continue
-        known = any(isinstance(each, nodes.Dict) for each in _mappings(facts, holder))
-        if known and not isinstance(key, nodes.Const):
-            yield key, facts.values(holder)
-
-
-def _mappings(facts: _Facts, holder: nodes.Node) -> list[nodes.Node]:
-    if isinstance(holder, nodes.Name):
-        return facts.assigned(holder.name)
-    return [holder] if isinstance(holder, nodes.Expr) else []
-
-
-def _behind(facts: _Facts, condition: nodes.Expr) -> list[nodes.Node]:
-    """The condition, and what the names in it were set to, a few steps back."""
-    found: list[nodes.Node] = [condition]
-    left = found
-    for _ in range(3):
-        names = {
-            name.name
-            for each in left
-            for name in (each, *each.find_all(nodes.Name))
-            if isinstance(name, nodes.Name)
-        }
-        names |= {
-            f"{read.node.name}.{read.attr}"
-            for each in left
-            for read in (each, *each.find_all(nodes.Getattr))
-            if isinstance(read, nodes.Getattr) and isinstance(read.node, nodes.Name)
-        }
-        left = [each for name in sorted(names) for each in facts.assigned(name) if each not in found]
-        found += left
-    return found
-
-
-def _made(facts: _Facts, root: nodes.Node) -> Iterator[Probe]:
+def _made(facts: Facts, root: nodes.Node) -> Iterator[Probe]:
     for node in (root, *root.find_all(nodes.Expr)):
         if isinstance(node, nodes.Compare):
             yield from _compared(facts, node)
@@ -238,7 +110,7 @@ def _cut(base: Probe | None) -> Iterator[Probe]:
             )
 
 
-def _compared(facts: _Facts, compare: nodes.Compare) -> Iterator[Probe]:
+def _compared(facts: Facts, compare: nodes.Compare) -> Iterator[Probe]:
     for operand in compare.ops:
         for subject, other in ((compare.expr, operand.expr), (operand.expr, compare.expr)):
             values = facts.values(other)
@@ -252,7 +124,7 @@ def _compared(facts: _Facts, compare: nodes.Compare) -> Iterator[Probe]:
                 yield from _counted(facts, subject, number)
 
 
-def _called(facts: _Facts, call: nodes.Call, method: nodes.Getattr) -> Iterator[Probe]:
+def _called(facts: Facts, call: nodes.Call, method: nodes.Getattr) -> Iterator[Probe]:
     words = [value for each in call.args for value in facts.values(each) if isinstance(value, str)]
     values: Iterable[Any] = _BY_METHOD.get(method.attr, ())
     if method.attr == "startswith":
@@ -264,7 +136,7 @@ def _called(facts: _Facts, call: nodes.Call, method: nodes.Getattr) -> Iterator[
     yield from _given(facts, method.node, values)
 
 
-def _counted(facts: _Facts, subject: nodes.Expr, number: int) -> Iterator[Probe]:
+def _counted(facts: Facts, subject: nodes.Expr, number: int) -> Iterator[Probe]:
     """Values whose length, or whose number, is above a number."""
     reads = [subject, *subject.find_all(nodes.Expr)]
     names = {each.name for each in reads if isinstance(each, nodes.Name)}
@@ -301,7 +173,7 @@ def _lengthened(path: Path, count: int) -> Iterator[Probe]:
 
 
 def _given(
-    facts: _Facts, subject: nodes.Node, values: Iterable[Any], test: nodes.Test | None = None
+    facts: Facts, subject: nodes.Node, values: Iterable[Any], test: nodes.Test | None = None
 ) -> Iterator[Probe]:
     """Conversations in which what an expression reads has each of some values."""
     for node in (subject, *subject.find_all(nodes.Expr)):

@@ -10,8 +10,8 @@ from typing import Any
 from jinja2 import nodes
 
 from templatefix.model import Message
-from templatefix.probes.conditions import mapped_roles
 from templatefix.probes.derived import asked_variables, values_for
+from templatefix.probes.facts import mapped_roles
 from templatefix.probes.matrix import MATRIX
 from templatefix.probes.messages import Probe, dialogue, probe, say
 from templatefix.probes.schema import ITEM, Schema, read_schema
