@@ -55,9 +55,14 @@ def untested(coverage: Coverage, whose: str) -> Iterator[Check]:
         yield Check(Claim.EXACT_SPAN, "none", "undecided", detail=detail, line=line, fault="untested-output")
     if coverage.foreign:
         lines, line = ", ".join(map(str, coverage.foreign)), coverage.foreign[0]
-        detail = f"the output in line {lines} is marked, prints no text of the assistant's, and no probe reached it"
+        detail = (
+            f"the output in line {lines} is marked and may print a header, another role's text, or text behind the end "
+            "of turn, and no probe reached that"
+        )
         yield Check(Claim.NO_LEAK, "none", "undecided", detail=detail, line=line, fault="untested-output")
     if coverage.blocks:
         lines, line = ", ".join(map(str, coverage.blocks)), coverage.blocks[0]
-        detail = f"a condition that no probe met would also open the generation block in line {lines}{whose}"
+        detail = (
+            f"a condition that was never met would open the block in line {lines}{whose} for other roles too"
+        )
         yield Check(Claim.EXACT_SPAN, "none", "undecided", detail=detail, line=line, fault="untested-output")
