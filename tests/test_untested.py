@@ -68,7 +68,9 @@ def test_another_roles_turn_behind_the_end_of_turn_is_not_trained(condition: str
     plain = chat(f"{{{{ {HEADER} ~ m.content ~ {END} ~ {remark} }}}}")
     assert verify(right).outcome == "holds"
     assert verify(wrong).outcome == "fails"
-    assert "Stay calm" not in marked(templatefix.fix(Template.from_source(plain)).after or "")
+    outcome = templatefix.fix(Template.from_source(plain))
+    assert outcome.status == "patched"
+    assert "Stay calm" not in marked(outcome.after)
 
 
 def marked(source: str) -> str:
