@@ -32,8 +32,8 @@ def leaves(source: Source) -> list[nodes.Output]:
 
 
 _SECRET = token_hex(16)
-LITERAL, NAME, CONCAT, OUTPUT, OPERAND = (
-    f"{word} {_SECRET}" for word in ("lit", "name", "cat", "out", "atom")
+LITERAL, NAME, CONCAT, OUTPUT, OPERAND, DATA = (
+    f"{word} {_SECRET}" for word in ("lit", "name", "cat", "out", "atom", "data")
 )
 ENTER, SAVE, BACK, TEST = (f"{word} {_SECRET}" for word in ("enter", "save", "back", "test"))
 """Filters that no template can name."""
@@ -154,12 +154,16 @@ class _Rewriter(NodeTransformer):
 
     def visit_Output(self, node: nodes.Output) -> nodes.Node:  # noqa: N802
         leaf, offset = self.leaves.get(id(node), -1), span_of(node).start
+        if len(node.nodes) == 1 and isinstance(node.nodes[0], nodes.TemplateData):
+            only = node.nodes[0]
+            given = (nodes.Const(each) for each in (span_of(only).start, offset, leaf))
+            node.nodes = [through(DATA, nodes.Const(only.data), *given)]
+            return node
         if len(node.nodes) != 1:
             node.nodes = [self.visit(nodes.Concat(node.nodes, lineno=node.lineno))]  # {% print a, b %}
         elif leaf >= 0:
             expression = node.nodes[0]
-            data = isinstance(expression, nodes.TemplateData)
-            found = [expression] if data else atoms(expression, self.source.text, self.source.markup)
+            found = atoms(expression, self.source.text, self.source.markup)
             self.operands[leaf] = len(found)
             node.nodes = [self._chain(expression, {id(atom) for atom in found})]
         else:

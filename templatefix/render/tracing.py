@@ -33,6 +33,7 @@ from templatefix.render.origins import (
 from templatefix.render.rewriting import (
     BACK,
     CONCAT,
+    DATA,
     ENTER,
     LITERAL,
     NAME,
@@ -103,14 +104,15 @@ class Recorder:
             if isinstance(value, dict | list | tuple) and value:
                 self.lists |= {path[0] for path in fields_in(value)}
         at, segments = self.at, text.segments
+        # What was made for one message and kept is printed for the message that it is printed at.
         moved = False
-        if output >= 0 and at is not None and segments:
-            made = {origin.at for origin, _, _ in segments} - {None, UNKNOWN}
-            # What was made for one message and kept is printed for the message that it is printed at.
-            moved = len(made) == 1 and at not in made
+        if output >= 0 and at is not None:
+            made = {origin.at for origin, _, _ in segments}
+            if at not in made:
+                moved = len(made - {None, UNKNOWN}) == 1
         return type(text)(
             plain(text),
-            tuple((origin.printed(at, moved, output), begin, length) for origin, begin, length in segments),
+            tuple([(origin.printed(at, moved, output), begin, length) for origin, begin, length in segments]),
         )
 
     def leaf(self, index: int, length: int) -> None:
@@ -139,6 +141,7 @@ class TracingEnvironment(Environment):
         super().__init__()
         self.extensions = {**self.extensions, Generation.identifier: _Unmarked(self)}
         self._literals: dict[tuple[int, int | None, str], Traced] = {}
+        self._printed: dict[tuple[int, int | None], Traced] = {}
         self.filters = {
             name: function if name in (TICK, SIZED) else _deriving(function)
             for name, function in self.filters.items()
@@ -149,6 +152,7 @@ class TracingEnvironment(Environment):
             CONCAT: self._concat,
             OUTPUT: self._output,
             OPERAND: self._operand,
+            DATA: self._data,
             ENTER: self._enter,
             SAVE: self._save,
             BACK: self._back,
@@ -179,6 +183,19 @@ class TracingEnvironment(Environment):
         text = self._literals.get(key)
         if text is None:
             text = self._literals[key] = Traced.of(value, Origin("literal", offset, at=self.recorder.at))
+        return text
+
+    @pass_context
+    def _data(self, _: Context, value: str, offset: int, output: int, leaf: int) -> Traced:
+        """Print the template's raw text: most of what is printed, and the same for each message."""
+        recorder = self.recorder
+        key = (offset, recorder.at)
+        text = self._printed.get(key)
+        if text is None:
+            origin = Origin("literal", offset, at=recorder.at, via=(output,))
+            text = self._printed[key] = Traced.of(value, origin)
+        if leaf >= 0:
+            recorder.runs.append((leaf, (len(value),), recorder.at))
         return text
 
     @pass_context
