@@ -43,7 +43,6 @@ class TemplateAnalysis:
         self.renderer = Renderer(source.text, self.variables)
         self._plain: dict[Any, str | RenderError] = {}
         self._traced: dict[Any, Trace | RenderError] = {}
-        self._compared: dict[Any, Trace | RenderError] = {}
         self._kept: list[Any] = []  # keys hold identities
         self.known_shapes: dict[Any, Any] = {}
         self.prompt_variables: set[str] = set()
@@ -88,36 +87,32 @@ class TemplateAnalysis:
             LimitError: The render went over a limit, or the traced text is not the plain one.
         """
         key = self._key(messages, tools, prompt, options)
-        if key not in self._compared:
-            self._compared[key] = self._compare(messages, tools, prompt, options)
-        return _or_none(self._compared[key])
+        if key not in self._traced:
+            self._traced[key] = self._compare(messages, tools, prompt, options)
+        return _or_none(self._traced[key])
 
     def observed(
         self, messages: Conversation, tools: Tools, prompt: bool, options: Mapping[str, Any]
     ) -> Trace | None:
         """Return a traced render that is not compared with the plain one: to see what runs, not to infer from it.
 
+        It is not kept: most that are only looked at are not rendered again, and traces are large.
+
         Raises:
             LimitError: The render went over a limit.
         """
-        return _or_none(self._trace(messages, tools, prompt, options))
+        known = self._traced.get(self._key(messages, tools, prompt, options))
+        return _or_none(known or self._trace(messages, tools, prompt, options))
 
     def _trace(
         self, messages: Conversation, tools: Tools, prompt: bool, options: Mapping[str, Any]
     ) -> Trace | RenderError:
-        key = self._key(messages, tools, prompt, options)
-        if key not in self._traced:
-            self._kept.append((list(messages), tools))
-            given = {**self.defaults, **options}
-            try:
-                self._traced[key] = Trace(
-                    self._tracer.render(
-                        messages, tools=list(tools) if tools else None, add_generation_prompt=prompt, **given
-                    )
-                )
-            except RenderError as error:
-                self._traced[key] = error
-        return self._traced[key]
+        given = {**self.defaults, **options}
+        tools = list(tools) if tools else None
+        try:
+            return Trace(self._tracer.render(messages, tools=tools, add_generation_prompt=prompt, **given))
+        except RenderError as error:
+            return error
 
     def _compare(
         self, messages: Conversation, tools: Tools, prompt: bool, options: Mapping[str, Any]

@@ -32,7 +32,7 @@ def reaching(analysis: TemplateAnalysis) -> tuple[tuple[Probe, ...], Observer]:
     ]
     probes = (*MATRIX, *_heeded(analysis, asked))
     observer = Observer(analysis)
-    observer.see(probes)
+    observer.see(probes, keep=True)
     return (*probes, *search(observer, names)), observer
 
 

@@ -51,14 +51,20 @@ class Observer:
         """The ancestors of each node, by its identity."""
         return {id(node): above for node, above in walk(self.source.tree)}
 
-    def see(self, probes: Iterable[Probe]) -> bool:
-        """Run probes, with and without a generation prompt; return whether one reached something new."""
+    def see(self, probes: Iterable[Probe], keep: bool = False) -> bool:
+        """Run probes, with and without a generation prompt; return whether one reached something new.
+
+        Args:
+            probes (`Iterable[Probe]`): The conversations.
+            keep (`bool`): Keep the renders, because spans are inferred from them afterwards.
+        """
         before = self._reached_so_far()
+        render = self.analysis.traced if keep else self.analysis.observed
         for probe in probes:
             # What only a generation prompt prints is the same after any conversation.
             for prompt in (False, True) if probe.name in _PROMPTED else (False,):
                 try:
-                    trace = self.analysis.observed(probe.messages, probe.tools, prompt, probe.options)
+                    trace = render(probe.messages, probe.tools, prompt, probe.options)
                 except LimitError:
                     continue  # the judge says so
                 if trace is not None:
@@ -78,7 +84,9 @@ class Observer:
                 derived = piece.message in unsupported and trace.origin(piece.span.start).kind == "derived"
                 if not derived:
                     self.printed.add((piece.leaf, piece.atom))
-            if piece.message is not None and _of_another(probe, piece.message, trace, piece.span):
+            if piece.message is None or piece.leaf in self.elsewhere:
+                continue
+            if _of_another(probe, piece.message, trace, piece.span):
                 self.elsewhere.add(piece.leaf)
         for origin in set(trace.origins):
             printed = origin.kind in ("literal", "variable") and origin.via
@@ -100,5 +108,5 @@ def _in_parts(message: Message) -> bool:
 
 def _of_another(probe: Probe, message: int, trace: Trace, span: Span) -> bool:
     """Whether a text holds what another role says in another message than the one the loop is at."""
-    others = {at for at, turn in enumerate(probe.turns) if at != message and turn.role != "assistant"}
-    return any(trace.messages[index] & others for index, _, _ in trace.segments_in(span.start, span.end))
+    said = {at for index, _, _ in trace.segments_in(span.start, span.end) for at in trace.messages[index]}
+    return any(at >= 0 and at != message and probe.turns[at].role != "assistant" for at in said)
