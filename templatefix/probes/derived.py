@@ -68,6 +68,7 @@ def _with_variables(source: Source, bases: list[Probe]) -> Iterator[Probe]:
                 yield replace(base, name=f"{base.name}, {name}={value!r}", options={name: value})
 
 
+@lru_cache(maxsize=512)
 def values_for(source: Source, name: str) -> list[Any]:
     """Return values worth trying for a variable: what it is compared with, or the truth values."""
     compared: dict[Any, None] = {}

@@ -125,7 +125,11 @@ class Reader:
 
     def __init__(self, tree: nodes.Template, root: str = "messages") -> None:
         self.tree = tree
-        self.called = {id(call.node) for call in tree.find_all(nodes.Call)}
+        self.calls = [*tree.find_all(nodes.Call)]
+        self.loops = [*tree.find_all(nodes.For)]
+        self.assigned = [*tree.find_all(nodes.Assign)]
+        self.macros = {macro.name: macro for macro in tree.find_all(nodes.Macro)}
+        self.called = {id(call.node) for call in self.calls}
         self.lists = self._lists(root)
         found = self._messages() if root == "messages" else set[str]()
         self.aliases: dict[str, set[Path]] = {name: {()} for name in (*found, *self._targets())}
@@ -138,7 +142,7 @@ class Reader:
         for _ in range(3):
             found |= {
                 each.target.name
-                for each in self.tree.find_all(nodes.Assign)
+                for each in self.assigned
                 if isinstance(each.target, nodes.Name)
                 and isinstance(inner := _list_of(each.node), nodes.Name)
                 and inner.name in found
@@ -149,7 +153,7 @@ class Reader:
         """Variables of loops over the list."""
         return {
             loop.target.name
-            for loop in self.tree.find_all(nodes.For)
+            for loop in self.loops
             if isinstance(loop.target, nodes.Name)
             and isinstance(inner := _list_of(loop.iter), nodes.Name)
             and inner.name in self.lists
@@ -160,19 +164,18 @@ class Reader:
         roles = {
             read.node.name for read in reads if isinstance(read.node, nodes.Name) and _key(read) == "role"
         }
-        targets = (loop.target for loop in self.tree.find_all(nodes.For))
+        targets = (loop.target for loop in self.loops)
         return {target.name for target in targets if isinstance(target, nodes.Name) and target.name in roles}
 
     def _grow(self) -> None:
-        for assignment in self.tree.find_all(nodes.Assign):
+        for assignment in self.assigned:
             self._learn(assignment.target, self.resolve(assignment.node))
-        for loop in self.tree.find_all(nodes.For):
+        for loop in self.loops:
             entries = isinstance(loop.target, nodes.Tuple) and loop.target.items
             found = {(*path, _step(loop)) for path in self.resolve(loop.iter) if path}
             self._learn(entries[-1] if entries else loop.target, found)
-        macros = {macro.name: macro for macro in self.tree.find_all(nodes.Macro)}
-        for call in self.tree.find_all(nodes.Call):
-            macro = macros.get(call.node.name) if isinstance(call.node, nodes.Name) else None
+        for call in self.calls:
+            macro = self.macros.get(call.node.name) if isinstance(call.node, nodes.Name) else None
             for parameter, given in zip(macro.args, call.args, strict=False) if macro else ():
                 # What is deeper goes to macros that write values of any form.
                 whole: set[Path] = {

@@ -30,10 +30,12 @@ class Variation:
     Args:
         probe (`Probe`): The conversation.
         like (`Probe`, *optional*): Where the assistant speaks under another name: the same under its own.
+        base (`Probe`, *optional*): Where only a variable is set: the same without it.
     """
 
     probe: Probe
     like: Probe | None = None
+    base: Probe | None = None
 
 
 @lru_cache(maxsize=8)
@@ -50,9 +52,9 @@ def variations(source: Source, aliases: tuple[str, ...] = ()) -> tuple[Variation
     known = {each.name: each for each in MATRIX}
     bases = [known[name] for name in _BASES]
     schema = read_schema(source)
-    plain = [*_named(bases), *_set(source, bases), *_keyed(source, schema, bases), *_worded(source, bases[1])]
+    plain = [*_named(bases), *_keyed(source, schema, bases), *_worded(source, bases[1])]
     plain += [*_much(bases), *_called(source, bases)]
-    found = [Variation(each) for each in plain]
+    found = [*map(Variation, plain), *_set(source, bases)]
     for role in aliases:
         found += [Variation(_told(base, f"as {role!r}", role=role), base) for base in bases]
     return tuple(found)
@@ -87,14 +89,14 @@ def _named(bases: list[Probe]) -> Iterator[Probe]:
         )
 
 
-def _set(source: Source, bases: list[Probe]) -> Iterator[Probe]:
+def _set(source: Source, bases: list[Probe]) -> Iterator[Variation]:
     for name in asked_variables(source):
         for value in dict.fromkeys((*map(_hashable, values_for(source, name)), "Word", 500)):
             chosen = list(value) if isinstance(value, tuple) else value
             for base in bases:
-                yield replace(
-                    base, name=f"{base.name}, {name}={chosen!r}", options={**base.options, name: chosen}
-                )
+                options = {**base.options, name: chosen}
+                probe = replace(base, name=f"{base.name}, {name}={chosen!r}", options=options)
+                yield Variation(probe, base=base)
 
 
 def _hashable(value: Any) -> Any:
