@@ -99,6 +99,8 @@ _NOT_BY_PROMPT = frozenset(
     ("bare", "no-prompt", "printed-as-user", "transferred", "unasked", "decided-by-site")
 )
 """How a turn was found whose start no generation prompt tells."""
+_WEAK = frozenset(("bare", "no-prompt", "transferred"))
+"""Those of them by which the start of one turn is only guessed from another."""
 
 
 class Expectations:
@@ -115,9 +117,10 @@ class Expectations:
         self.sites = Sites()
         first = {probe.name: self._infer(probe) for probe in probes}
         for each in first.values():
-            if each.trace is not None and not each.unsupported:
-                self.sites.learn(each.trace, each.probe.messages, each.turns)
+            self._learn(each, tuple(_doubted(turn) for turn in each.turns))
         self._known = {name: self._decided(each) for name, each in first.items()}
+        for each in self._known.values():
+            self._learn(each, each.turns)
 
     def of(self, probe: Probe) -> Expectation:
         """Return what is expected on one probe."""
@@ -125,6 +128,10 @@ class Expectations:
         if known is not None and known.probe is probe:
             return known
         return self._decided(self._infer(probe))
+
+    def _learn(self, case: Expectation, turns: tuple[Turn, ...]) -> None:
+        if case.trace is not None and not case.unsupported:
+            self.sites.learn(case.trace, case.probe.messages, turns)
 
     @property
     def opens_turns(self) -> bool:
@@ -164,15 +171,33 @@ class Expectations:
         return Undecided(turn.message, reason, vetoed=True) if why else turn
 
     def _decided(self, each: Expectation) -> Expectation:
-        if each.trace is None or not any(isinstance(turn, Undecided) for turn in each.turns):
+        trace, messages = each.trace, each.probe.messages
+        if trace is None:
             return each
-        turns = tuple(
-            (self.sites.decide(each.trace, each.probe.messages, turn) or turn)
-            if isinstance(turn, Undecided) and not turn.vetoed
-            else turn
-            for turn in each.turns
-        )
-        return replace(each, turns=turns)
+
+        def decided(turn: Turn) -> Turn:
+            doubted = _doubted(turn)
+            if not isinstance(doubted, Undecided) or doubted.vetoed:
+                return turn
+            found = self.sites.decide(trace, messages, doubted)
+            if isinstance(turn, Undecided):
+                return found or turn
+            if found is not None and turn.start not in found.starts:
+                return replace(turn, starts=found.starts, prompted=None)
+            early = (
+                self.sites.first_inside(trace, messages, turn) if found is None and turn.optional else None
+            )
+            return turn if early is None else replace(turn, starts=turn.starts | {early})
+
+        turns = tuple(map(decided, each.turns))
+        return replace(each, turns=turns) if turns != each.turns else each
+
+
+def _doubted(turn: Turn) -> Turn:
+    """The turn, undecided if its start is only guessed: places that other turns decide tell it better."""
+    if isinstance(turn, Undecided) or not turn.starts or not turn.flags & _WEAK:
+        return turn
+    return Undecided(turn.message, "no generation prompt tells where it starts")
 
 
 def _out_of_order(probe: Probe, turn: Turn) -> bool:

@@ -120,6 +120,14 @@ class Sites:
                 found.append((at, stop, label or "any"))
         return _span(found, undecided.message, trace)
 
+    def first_inside(self, trace: Trace, messages: Conversation, turn: ExpectedSpan) -> int | None:
+        """Return where the first place stands that is inside, between the header of a turn and its start."""
+        for index, start, end in trace.segments_in(turn.header, min(turn.starts)):
+            for at, site in zip(range(start, end), _sites(trace, messages, index, start, end), strict=False):
+                if self._label(site) == "in":
+                    return at
+        return None
+
     def _label(self, site: Site) -> Label | None:
         labels = self.labels.get(site, set()) - {"any"}
         if len(labels) == 1:

@@ -120,6 +120,8 @@ def infer_span(view: View, full: Trace, k: int) -> ExpectedSpan | Undecided:
     ended = find_end(view, full, k)
     if isinstance(ended, str):
         return Undecided(k, ended)
+    if not own and ended.stop and ended.stop[0] < min(starts):
+        starts = {_start_of_plain(view, full, k, ended.stop[0])}
     start = min(starts)
     ends = frozenset(max(end, start) for end in ended.ends)
     silent = frozenset() if own else frozenset(["silent"])
@@ -158,6 +160,14 @@ def infer_span(view: View, full: Trace, k: int) -> ExpectedSpan | Undecided:
         blank,
         flags | ended.flags | silent,
     )
+
+
+def _start_of_plain(view: View, full: Trace, k: int, stop: int) -> int:
+    """Return where a plain answer starts in place of an empty one, whose prompt may seem to reach behind its stop."""
+    plain = view.render([*view.messages[:k], view.analysis.answer, *view.messages[k + 1 :]])
+    at = plain.own(k)[0][0] if plain is not None and plain.own(k) else stop
+    same = plain is not None and at <= stop and plain.text[:at] == full.text[:at]
+    return at if same else stop
 
 
 def _opens_a_question(

@@ -247,7 +247,10 @@ class _Search:
         if found:
             return found, frozenset(self.flags | {"transferred"})
         if self.own and not _printed_for(full, k, low, start):
-            return {start}, frozenset(self.flags | {"bare"})
+            lead = start
+            while lead > low and full.at(lead - 1) == k and full.text[lead - 1].isspace():
+                lead -= 1
+            return set(range(lead, start + 1)), frozenset(self.flags | {"bare"})
         if not self.rendered:
             return "the template raises where a generation prompt is asked for"
         return "the generation prompt does not match how this turn starts"
