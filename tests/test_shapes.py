@@ -88,6 +88,8 @@ SHAPES = {
     "unasked_prompt": ("partition", ["Yes.<over>", "No."]),
     "message_tools": ("guard", ["\nYes.", "\nNo."]),
     "last_apart": ("split", ["Yes.\n<over>", "No.\n<over>"]),
+    "ends_once": ("guard", ["Yes.", "No.</s>"]),
+    "opens_apart": ("wrap", ["<say>Yes.</say></turn>", "<say>No.</say></turn>"]),
     "question_asks": ("wrap", ["Yes.\n", "No.\n"]),
 }
 

@@ -244,6 +244,12 @@ def test_same_program_without_markers(one: str, other: str, same: bool) -> None:
         (FOR, "loop.previtem is defined or loop.previtem.role == 'a'", "{% endfor %}", False),
         (FOR, "loop.nextitem is defined and loop.nextitem.role == 'a'", "{% endfor %}", False),
         ("", "loop.previtem is defined and loop.previtem.role == 'a'", "", False),
+        ("", "messages and messages[-1].role == 'a'", "", True),
+        ("", "messages and messages[-1]['role'] in ['a', 'b']", "", True),
+        ("", "messages[-1].role == 'a'", "", False),  # raises where there is none
+        ("", "messages and messages[0].role == 'a'", "", False),
+        ("", "messages and messages[-1].role.kind == 'a'", "", False),
+        ("{% set messages = 1 %}", "messages and messages[-1].role == 'a'", "", False),
         (
             f"{FOR}{{% for c in m.calls %}}",
             "loop.previtem is defined and loop.previtem.role == 'a'",
@@ -264,7 +270,7 @@ def test_same_program_without_markers(one: str, other: str, same: bool) -> None:
         ),
     ],
 )
-def test_a_guard_on_the_message_before_is_proven_only_where_it_cannot_fail(
+def test_a_guard_on_another_message_is_proven_only_where_it_cannot_fail(
     opens: str, test: str, closes: str, same: bool
 ) -> None:
     one, other = "{{ x }}", f"{{% if {test} %}}{{{{ x }}}}{{% else %}}{{{{ x }}}}{{% endif %}}"

@@ -102,10 +102,18 @@ class _Normaliser:
 
     def _asks_role(self, test: nodes.Node) -> bool:
         """Whether a test reads the role of a message, which is there."""
+        if isinstance(test, nodes.And) and test.left == _MESSAGES:
+            return self._loads_messages and self._role_of(test.right, (_LAST,))
         if isinstance(test, nodes.And):
             there = nodes.Test(_PREVIOUS, "defined", [], [], None, None)
             return self.previous and test.left == there and self._role_of(test.right, (_PREVIOUS,))
         return self._role_of(test, self.targets)
+
+    @property
+    def _loads_messages(self) -> bool:
+        """Whether nothing sets `messages` anew."""
+        found = self.source.tree.find_all(nodes.Name)
+        return all(name.ctx == "load" for name in found if name.name == _MESSAGES.name)
 
     @staticmethod
     def _role_of(test: nodes.Node, holders: tuple[nodes.Expr, ...]) -> bool:
@@ -153,6 +161,8 @@ class _Normaliser:
         return tuple(values)
 
 
+_MESSAGES = nodes.Name("messages", "load")
+_LAST = nodes.Getitem(_MESSAGES, nodes.Neg(nodes.Const(1)), "load")
 _PREVIOUS = nodes.Getattr(nodes.Name("loop", "load"), "previtem", "load")
 
 

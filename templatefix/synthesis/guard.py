@@ -60,6 +60,19 @@ def previous_test(source: Source, node: nodes.Node, names: Sequence[str] = ()) -
     return f"loop.previtem is defined and loop.previtem{own[len(item) :]}"
 
 
+def last_test(source: Source, names: Sequence[str] = ()) -> str | None:
+    """Return a test for what is outside of loops: whether the last message is the assistant's.
+
+    Args:
+        source (`Source`): The template.
+        names (`Sequence[str]`): Other names under which the template knows the assistant.
+    """
+    if any(name.ctx != "load" for name in source.tree.find_all(nodes.Name) if name.name == "messages"):
+        return None
+    read = ".role" if re.search(r"\w\.role\b", source.text) else "['role']"
+    return f"messages and {_test(source, f'messages[-1]{read}', names)}"
+
+
 def _test(source: Source, role: str, names: Sequence[str]) -> str:
     like = role if "'" in role or '"' in role else source.text
     quote = '"' if like.count('"') > like.count("'") else "'"

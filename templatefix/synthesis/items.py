@@ -13,7 +13,7 @@ from templatefix.synthesis.outputs import Cut
 from templatefix.synthesis.parting import Parting
 from templatefix.synthesis.writing import Obstacle
 
-Kind = Literal["in", "out", "neutral", "enter", "shared", "stop"]
+Kind = Literal["in", "out", "neutral", "enter", "shared", "stop", "last"]
 
 
 class CannotPlace(Obstacle):
@@ -28,7 +28,7 @@ class Item:
         node (`jinja2.nodes.Node`): The statement.
         kind (`str`): `in`: all its text is inside, from `start` to `end`; `out`: none is; `neutral`: prints nothing
             that matters; `enter`: some is, further inside; `shared`: depends on the role; `stop`: some is where the
-            message before is the assistant's.
+            message before is the assistant's; `last`: some is where the last message is.
         start (`Cut`, *optional*): Where expected text starts within an output, if not at its start.
         end (`Cut`, *optional*): Where it ends, if not at its end.
     """

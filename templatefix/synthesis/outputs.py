@@ -35,6 +35,7 @@ class Run(Marked):
         loose_ends (`frozenset[Cut]`): Where it may end, if whitespace after the end of turn is let in.
         role (`str`): Role of the message the loop was at; empty outside the loop.
         answers (`bool`): Whether the message before is the assistant's.
+        closes (`bool`): Whether it is printed outside of the loop, and the last message is the assistant's.
         texts (`tuple[str, ...]`): What each operand printed.
     """
 
@@ -44,6 +45,7 @@ class Run(Marked):
     loose_ends: frozenset[Cut]
     role: str
     answers: bool = False
+    closes: bool = False
     texts: tuple[str, ...] = ()
 
     @property
@@ -77,7 +79,9 @@ def observe(labelled: Iterable[Labelled]) -> dict[int, Leaf]:
             message = pieces[0].message
             role = "" if message is None else str(each.probe.messages[message]["role"])
             before = each.probe.messages[message - 1]["role"] if message else ""
-            leaf.runs.append(replace(_run(pieces, each, role), answers=before == "assistant"))
+            closes = message is None and each.probe.messages[-1]["role"] == "assistant"
+            run = replace(_run(pieces, each, role), answers=before == "assistant", closes=closes)
+            leaf.runs.append(run)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from jinja2 import nodes
@@ -14,7 +14,7 @@ from templatefix.render.rewriting import buffers
 from templatefix.syntax import Source, branches, span_of, walk
 from templatefix.syntax.scope import hazard
 from templatefix.synthesis.bounds import end_of, start_of
-from templatefix.synthesis.guard import guarded, previous_test, role_test
+from templatefix.synthesis.guard import guarded, last_test, previous_test, role_test
 from templatefix.synthesis.items import CannotPlace, Item, any_in, neighbours
 from templatefix.synthesis.outputs import Cut, Leaf, Run
 from templatefix.synthesis.parting import Parting
@@ -24,21 +24,27 @@ from templatefix.synthesis.writing import before, behind
 
 OPEN, CLOSE = "generation", "endgeneration"
 
-Whose = Literal["", "assistant", "stop"]
-"""Which executions count: all, those of the assistant's messages, or those behind one."""
+Whose = Literal["", "assistant", "stop", "last"]
+"""Which executions count: all, those of the assistant's messages, those behind one, or those behind the last one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tests:
-    """How to ask, within a loop, whether a message is the assistant's.
+    """How to ask whether a message is the assistant's.
 
     Args:
-        own (`str`, *optional*): Whether the loop's own message is.
-        previous (`str`, *optional*): Whether the one before it is.
+        own (`str`, *optional*): Within a loop, whether the loop's own message is.
+        previous (`str`, *optional*): Within a loop, whether the one before it is.
+        last (`str`, *optional*): Outside of loops, whether the last one is.
     """
 
     own: str | None = None
     previous: str | None = None
+    last: str | None = None
+
+    def of(self, kind: Whose) -> str | None:
+        """The test that tells which executions count."""
+        return {"assistant": self.own, "stop": self.previous, "last": self.last}.get(kind)
 
 
 @dataclass
@@ -74,7 +80,7 @@ class Planner:
         Raises:
             CannotPlace: Some output cannot be marked rightly.
         """
-        edits = self._body(self.source.tree.body, Tests(), "")
+        edits = self._body(self.source.tree.body, Tests(last=last_test(self.source, self.names)), "")
         if not self.blocks:
             raise CannotPlace(
                 "no probe conversation makes the template print an assistant turn in its message loop"
@@ -84,7 +90,7 @@ class Planner:
     def _body(self, body: list[nodes.Node], tests: Tests, whose: Whose) -> list[Edit]:
         items = [self._item(node, tests, whose) for node in body]
         shared = [at for at, item in enumerate(items) if item.kind == "shared"]
-        stops = [at for at, item in enumerate(items) if item.kind == "stop"]
+        stops = {at: item.kind for at, item in enumerate(items) if item.kind in ("stop", "last")}
         if not shared and not stops:
             return self._runs(items, tests, whose)
         groups: list[tuple[int, int]] = []
@@ -98,7 +104,7 @@ class Planner:
         edits, cursor = [], 0
         for first, last in groups:
             edits += self._runs(items[cursor:first], tests, whose)
-            kind: Whose = "stop" if first in stops else "assistant"
+            kind: Whose = stops.get(first, "assistant")
             edits.append(self._guard([item.node for item in items[first : last + 1]], tests, kind))
             cursor = last + 1
         return edits + self._runs(items[cursor:], tests, whose)
@@ -129,11 +135,13 @@ class Planner:
             return self._unseen(node)
         if leaf is None or not inside:
             return Item(node, "out" if any(run.outside for run in runs) else "neutral")
-        if any(run.foreign for run in runs):
+        if foreign := [run for run in runs if run.foreign]:
+            if all(run.closes for run in inside) and not any(run.closes or run.role for run in foreign):
+                return Item(node, "last")
             by_role = {run.role for run in inside} == {"assistant"}
             if not by_role and all(run.answers for run in inside):
                 return Item(node, "stop")
-            if not by_role or any(run.role == "assistant" for run in runs if run.foreign):
+            if not by_role or any(run.role == "assistant" for run in foreign):
                 raise self._problem(node, "prints expected text in some turns and other text in others")
             return Item(node, "shared")
         start = start_of(self.source, node, runs, self.part)
@@ -195,7 +203,7 @@ class Planner:
         if own is not None:
             return Tests(own, previous_test(self.source, node, self.names))
         guess = outer.own or role_test(self.source, node, self.names, guess=True)
-        return Tests(guess, None if isinstance(node, nodes.For) else outer.previous)
+        return Tests(guess) if isinstance(node, nodes.For) else replace(outer, own=guess)
 
     def _mark(self, run: list[Item]) -> list[Edit]:
         if reason := hazard(self.source.tree, [item.node for item in run]):
@@ -220,7 +228,7 @@ class Planner:
         return edits
 
     def _guard(self, body: list[nodes.Node], tests: Tests, kind: Whose) -> Edit:
-        test = tests.previous if kind == "stop" else tests.own
+        test = tests.of(kind)
         if test is None:
             raise self._problem(body[0], "serves several roles and nothing there reads the role")
         self.methods.add("guard")
@@ -231,4 +239,5 @@ class Planner:
 
 def _counts(run: Run, whose: Whose) -> bool:
     # Behind an answer of which nothing is printed, no stop is expected; the judge knows whether one may be there.
-    return {"": True, "assistant": run.role == "assistant", "stop": run.answers and run.inside}[whose]
+    counted = {"assistant": run.role == "assistant", "stop": run.answers and run.inside, "last": run.closes}
+    return counted.get(whose, True)
