@@ -107,3 +107,24 @@ def test_a_rest_cut_off_behind_the_mask_is_undecided() -> None:
 )
 def test_right_masks_hold(source: str) -> None:
     assert verify(source).outcome == "holds"
+
+
+def guarded(text: str) -> str:
+    marked = f"{{% generation %}}{text}{{% endgeneration %}}"
+    return f"{{% if m.role == 'assistant' %}}{marked}{{% else %}}{text}{{% endif %}}"
+
+
+def test_a_part_that_users_send_too_is_not_the_assistants() -> None:
+    said, part, sound, end = "{{ m.content }}", "{{ part.text }}", "{{ '<§sound>' }}", f"{{{{ {END} }}}}"
+    parts = f"{{% if part.type == 'text' %}}{part}{{% elif part.type == 'audio' %}}{sound}{{% endif %}}"
+    content = f"{{% if m.content is string %}}{said}{{% else %}}"
+    content += f"{{% for part in m.content %}}{parts}{{% endfor %}}{{% endif %}}"
+    source = f"{{% for m in messages %}}{{{{ '<§' ~ m.role ~ '>' }}}}{content}{end}{{% endfor %}}"
+    source += "{% if add_generation_prompt %}{{ '<§assistant>' }}{% endif %}"
+    outcome = templatefix.fix(Template.from_source(source))
+    assert outcome.status == "patched", outcome.reason
+    assert outcome.after.count(sound) == 2
+    for text in (said, part, end):
+        source = source.replace(text, guarded(text))
+    assert verify(source.replace(sound, guarded(sound))).outcome == "holds"
+    assert verify(source.replace(sound, f"{{% generation %}}{sound}{{% endgeneration %}}")).outcome == "fails"

@@ -1,7 +1,8 @@
 """The conversations on which a chat template is judged."""
 
+from templatefix.probes.chosen import chosen
 from templatefix.probes.conditions import lookups, probes_for_condition
-from templatefix.probes.derived import asked_variables, probes_for, values_for, with_key
+from templatefix.probes.derived import asked_alike, asked_variables, probes_for, values_for, with_key
 from templatefix.probes.given import given
 from templatefix.probes.matrix import MATRIX
 from templatefix.probes.messages import PLACEHOLDERS, Probe, Turn, quoting, switches
@@ -15,7 +16,9 @@ __all__ = [
     "Schema",
     "Turn",
     "Variation",
+    "asked_alike",
     "asked_variables",
+    "chosen",
     "given",
     "lookups",
     "of_others",

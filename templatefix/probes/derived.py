@@ -101,6 +101,22 @@ def _with_keys(source: Source, bases: list[Probe]) -> Iterator[Probe]:
         yield with_key(bases[0], schema, ("content",))
 
 
+def asked_alike(probe: Probe) -> Probe | None:
+    """Return a probe whose users send content of the form in which the assistant answers; `None` if that is a text.
+
+    Args:
+        probe (`Probe`): The conversation.
+    """
+    given = (at for at in probe.assistant if isinstance(probe.messages[at].get("content"), list | dict))
+    answer = next(given, None)
+    if answer is None:
+        return None
+    content, texts = probe.messages[answer]["content"], probe.turns[answer].texts
+    messages = [{**each, "content": content} if each["role"] == "user" else each for each in probe.messages]
+    turns = tuple(replace(turn, texts=texts) if turn.role == "user" else turn for turn in probe.turns)
+    return replace(probe, name=f"{probe.name}, asked alike", messages=messages, turns=turns)
+
+
 def _own_roles(source: Source) -> set[str]:
     """Roles of messages that the template makes up itself, such as one that marks the end of the list."""
     pairs = [pair for each in source.tree.find_all(nodes.Dict) for pair in each.items]
