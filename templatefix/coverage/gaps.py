@@ -13,17 +13,18 @@ from templatefix.coverage.outputs import Outputs, constant
 from templatefix.coverage.paths import tests_around
 from templatefix.coverage.reach import known_tests, possible
 from templatefix.expected import Expectations, ExpectedSpan
-from templatefix.model import Coverage
-from templatefix.syntax import is_generation, signed_operands, span_of
+from templatefix.model import DEFAULT_POLICY, Coverage, Policy
+from templatefix.syntax import conjuncts, is_generation, signed_operands, span_of
 
 
-def gaps(observer: Observer, expectations: Expectations) -> Coverage:
+def gaps(observer: Observer, expectations: Expectations, policy: Policy = DEFAULT_POLICY) -> Coverage:
     """Say which outputs in loops over messages no probe reached, and which tests went one way.
 
     Args:
         observer (`Observer`): What the probes have reached.
         expectations (`Expectations`): What is expected on the probes. An output that prints nothing but what
             opens assistant turns need not be marked.
+        policy (`Policy`): Which turns are to be trained: what only the others print need not be marked.
     """
     outputs, source = Outputs(observer), observer.source
     borders = _borders(expectations)
@@ -32,6 +33,8 @@ def gaps(observer: Observer, expectations: Expectations) -> Coverage:
     for index, kind in kinds:
         output = observer.leaves[index]
         line = source.position(span_of(output).start)[0]
+        if kind == "unmarked" and policy.turns != "all" and _left_out(observer, output, policy):
+            continue
         outside = kind == "unmarked" and _is_outside(observer, index, borders.headers)
         if not outside and not outputs.reached(index, kind):
             lines[kind].add(line)
@@ -44,6 +47,33 @@ def gaps(observer: Observer, expectations: Expectations) -> Coverage:
     count = sum(kind in ("marked", "unmarked") for _, kind in kinds)
     marked, unmarked, others, foreign = (tuple(sorted(lines[kind])) for kind in lines)
     return Coverage(count, marked, unmarked, others, foreign, _blocks(observer), tuple(_one_way(observer)))
+
+
+def _left_out(observer: Observer, output: nodes.Node, policy: Policy) -> bool:
+    """Whether a test keeps the assistant's messages that are to be trained from an output."""
+    above = observer.places[id(output)]
+    known = known_tests(output, above)
+    return any(
+        all(known(each) is True or _asks(each, policy) for each in conjuncts(test))
+        for test, wanted in tests_around(output, above)
+        if not wanted
+    )
+
+
+def _asks(test: nodes.Node, policy: Policy) -> bool:
+    """Whether a test asks whether a message is to be trained, as [`Policy`] says it."""
+    if policy.turns == "last":
+        last = (
+            isinstance(test, nodes.Getattr)
+            and test.attr == "last"
+            and test.node == nodes.Name("loop", "load")
+        )
+        return last or (isinstance(test, nodes.Test) and test.name == "sameas")
+    if not isinstance(test, nodes.Compare) or [each.op for each in test.ops] != ["ne"]:
+        return False
+    read, value = test.expr, test.ops[0].expr
+    key = read.attr if isinstance(read, nodes.Getattr) else getattr(getattr(read, "arg", None), "value", None)
+    return key in ("weight", "train") and isinstance(value, nodes.Const) and value.value in (0, False)
 
 
 def _blocks(observer: Observer) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from templatefix.expected.shapes import span_of_turn
 from templatefix.expected.sites import Sites
 from templatefix.expected.spans import ExpectedSpan, Undecided
 from templatefix.expected.texts import common_prefix
+from templatefix.model import Policy
 from templatefix.probes import Probe, of_others
 
 Turn = ExpectedSpan | Undecided
@@ -44,6 +45,21 @@ class Expectation:
     def text(self) -> str | None:
         """The rendered text."""
         return self.trace.text if self.trace else None
+
+    def under(self, policy: Policy) -> Expectation:
+        """Return what is expected where only some turns are trained: the others are no turns then.
+
+        Args:
+            policy (`Policy`): Which turns.
+        """
+        messages = self.probe.messages
+        turns = tuple(turn for turn in self.turns if policy.trains(messages, turn.message))
+        return replace(self, turns=turns) if turns != self.turns else self
+
+    @property
+    def trained(self) -> list[int]:
+        """Indices of the messages whose turns are to be trained."""
+        return [turn.message for turn in self.turns]
 
     def foreign(self) -> list[Interval]:
         """Return where text stands that is not the assistant's: other roles' messages, tools, documents."""

@@ -144,7 +144,10 @@ def infer_span(view: View, full: Trace, k: int) -> ExpectedSpan | Undecided:
     if _opens_a_question(view, full, start, max(ends), interruptions):
         return Undecided(k, "what opens a question is printed within the turn")
     header = start
-    while header and full.at(header - 1) in (k, None) and full.says(header - 1) <= {k}:
+    home = (
+        {k} if start and full.at(start - 1) == k else {k, None}
+    )  # else what is before the loop is no header
+    while header and full.at(header - 1) in home and full.says(header - 1) <= {k}:
         header -= 1
     lead = full.text[max(starts) : own[0][0]] if own else ""
     blank = len(lead) if not lead.strip() else 0

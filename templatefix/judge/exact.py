@@ -119,10 +119,21 @@ def exact_span(
         return [Check(Claim.EXACT_SPAN, name, "undecided", detail=detail, fault="span-unknown")]
     marked = [span for span in marked if not _of_silent_turn(expectation, span)]
     if marked:
-        detail, line = "text is marked that belongs to no assistant turn", line_of(rendered, marked)
-        actual = texts_of(text, marked)
+        line, actual = line_of(rendered, marked), texts_of(text, marked)
+        left = _left_out(expectation, marked)
+        detail = "text is marked that belongs to no assistant turn"
+        if left is not None:
+            detail = f"message {left} is marked, and it is not to be trained"
         return [Check(Claim.EXACT_SPAN, name, "fails", "", actual, detail, line, "unowed-text-trained")]
     return [blank or Check(Claim.EXACT_SPAN, name, "holds")]
+
+
+def _left_out(expectation: Expectation, marked: Sequence[Span]) -> int | None:
+    """Return the message of the assistant that the policy leaves out, and that is marked."""
+    trace = expectation.trace
+    left = set(expectation.probe.assistant) - set(expectation.trained)
+    places = ((at, Span(*place)) for at in sorted(left) for place in (trace.own(at) if trace else []))
+    return next((at for at, place in places if any(span.overlaps(place) for span in marked)), None)
 
 
 def _of_silent_turn(expectation: Expectation, span: Span) -> bool:

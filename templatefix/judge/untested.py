@@ -8,7 +8,7 @@ from jinja2 import nodes
 
 from templatefix.analysis import TemplateAnalysis
 from templatefix.expected import Expectation, ExpectedSpan
-from templatefix.model import Check, Claim, Coverage
+from templatefix.model import Check, Claim, Coverage, Policy
 from templatefix.syntax import Source, conditions
 
 
@@ -23,6 +23,16 @@ def two_turns(cases: Sequence[Expectation], analysis: TemplateAnalysis) -> Itera
     why = f": it raises {reason.what}" if reason is not None else ""
     detail = f"no probe conversation of two assistant turns renders{why}"
     yield Check(Claim.EXACT_SPAN, "all", "undecided", detail=detail, fault="no-two-turns")
+
+
+def left_out(cases: Sequence[Expectation], policy: Policy) -> Iterator[Check]:
+    """Leave open whether turns stay out that are not to be trained: no probe of one renders."""
+    if policy.turns == "all":
+        return
+    rendered = [each for each in cases if each.trace is not None and not each.unsupported]
+    if not any(len(each.under(policy).turns) < len(each.turns) for each in rendered):
+        detail = "no probe conversation renders that has a turn which is not to be trained"
+        yield Check(Claim.EXACT_SPAN, "all", "undecided", detail=detail, fault="no-turn-left-out")
 
 
 def changing(source: Source) -> Iterator[Check]:

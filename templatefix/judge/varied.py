@@ -19,7 +19,7 @@ def misplaced(expectation: Expectation, shown: Rendered, spans: Sequence[Span]) 
     """
     trace, name = expectation.trace, expectation.probe.name
     spans = merged(spans)
-    for message in expectation.probe.assistant:
+    for message in expectation.trained:
         for place in (Span(*each) for each in (trace.own(message) if trace else [])):
             text = place.of(shown.text)
             if text.strip() and not any(span.holds(place) for span in spans):

@@ -16,7 +16,7 @@ from templatefix.judge.exact import exact_span
 from templatefix.judge.notes import exposed, notes
 from templatefix.judge.spans import merged
 from templatefix.judge.tracker import tracked
-from templatefix.judge.untested import changing, two_turns, untested
+from templatefix.judge.untested import changing, left_out, two_turns, untested
 from templatefix.judge.varied import misplaced
 from templatefix.model import DEFAULT_POLICY, Check, Claim, Policy, Rendered, Span, Verdict
 from templatefix.probes import PLACEHOLDERS, Probe, Variation, quoting, variations
@@ -72,7 +72,7 @@ def judge(
     if expectations is None:
         analysis = TemplateAnalysis(unmarked, variables, special_tokens)
         if probes is None:
-            probes, observer = reaching(analysis)
+            probes, observer = reaching(analysis, policy)
         expectations = Expectations(analysis, probes)
     analysis = expectations.analysis
     probes = expectations.probes
@@ -95,11 +95,12 @@ def judge(
             for check in bench.varied(each, expectations)
         )
     checks += two_turns(cases, analysis)
+    checks += left_out(cases, policy)
     if observer is None or original is not None:
         observer = Observer(analysis if original is None else TemplateAnalysis(marked, variables))
         observer.see(probes)
     coverage = replace(
-        gaps(observer, expectations),
+        gaps(observer, expectations, policy),
         sites=expectations.sites.decided,
         open=tuple(dict.fromkeys(unmarked.position(at)[0] for at in expectations.sites.undecided())),
     )
@@ -138,7 +139,7 @@ class _Bench:
 
     def checks(self, case: Expectation) -> Iterator[Check]:
         """Judge every claim on one probe."""
-        probe = case.probe
+        case, probe = case.under(self.policy), case.probe
         rendered = self._render(self.after, probe)
         if self.patched:
             yield claims.same_text(probe.name, self._original(probe), rendered)
@@ -206,10 +207,12 @@ class _Bench:
                 return  # the role is another one
             case = replace(base, probe=replace(base.probe, name=probe.name))
         else:
-            if expectations.sites.agrees(trace, probe.messages, spans):
+            every = all(self.policy.trains(probe.messages, at) for at in probe.assistant)
+            if every and expectations.sites.agrees(trace, probe.messages, spans):
                 yield Check(Claim.EXACT_SPAN, probe.name, "holds")
                 return
             case = expectations.of(probe)
+        case = case.under(self.policy)
         if case.trace is None or case.unsupported:
             return
         if any(isinstance(turn, Undecided) for turn in case.turns):
@@ -263,8 +266,8 @@ class _Bench:
         yield from claims.stop_trained(case, rendered, spans)
         if only:
             return
-        calls = [place for turn in case.probe.assistant for place in case.said(turn, ("tool_calls",))]
-        reasoning = [place for turn in case.probe.assistant for place in case.said(turn, REASONING)]
+        calls = [place for turn in case.trained for place in case.said(turn, ("tool_calls",))]
+        reasoning = [place for turn in case.trained for place in case.said(turn, REASONING)]
         yield from claims.fields_trained(Claim.CALLS_TRAINED, name, text, spans, calls)
         yield from claims.fields_trained(Claim.REASONING_TRAINED, name, text, spans, reasoning)
         yield claims.prefix_stable(name, case.prefix_stable)

@@ -8,7 +8,17 @@ from templatefix.lazy import importer
 from templatefix.model.findings import Finding, Fix, Report, Safety, Severity
 from templatefix.model.templates import Conversation, HubFile, Message, Origin, Rendered, Template
 from templatefix.model.text import Edit, Span, unified_diff
-from templatefix.model.verdicts import DEFAULT_POLICY, Check, Claim, Coverage, Note, Policy, Tri, Verdict
+from templatefix.model.verdicts import (
+    DEFAULT_POLICY,
+    Check,
+    Claim,
+    Coverage,
+    Note,
+    Policy,
+    Tri,
+    Turns,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from templatefix.model.conversions import Advice, Conversion, Kind, Refused, Route
@@ -70,6 +80,7 @@ __all__ = [
     "Status",
     "Template",
     "Tri",
+    "Turns",
     "Variant",
     "Verdict",
     "unified_diff",

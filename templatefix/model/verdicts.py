@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from templatefix.model.templates import Conversation
+
 
 class Claim(StrEnum):
     """What a verdict says about a template."""
@@ -42,25 +44,52 @@ class Claim(StrEnum):
 
 Tri = Literal["holds", "fails", "undecided"]
 
+Turns = Literal["all", "last", "weighted"]
+"""Which turns are to be trained; see [`Policy`]."""
+
+_ONLY = {
+    "last": "only the last message, where it is the assistant's; ",
+    "weighted": "no turn whose message has `weight: 0` or `train: false`; ",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Where spans are expected to begin and end, where both are defensible.
+    """Which turns are to be trained, and where spans begin and end where both is defensible.
 
     Args:
         header (`str`): `excluded`: the role header is outside; `included`: it is inside.
         prefill (`str`): Where a thinking prefill stands that only some modes of inference prepend: `inside`,
             `outside` or `either`.
         whitespace (`str`): `excluded`: whitespace after the end of turn is outside; `allowed`: it may be inside.
+        turns (`str`): `all`: every turn of the assistant; `last`: the conversation's last message, where it is the
+            assistant's, and no other; `weighted`: every turn but those whose message has `weight: 0` or
+            `train: false`.
     """
 
     header: Literal["excluded", "included"] = "excluded"
     prefill: Literal["inside", "outside", "either"] = "either"
     whitespace: Literal["excluded", "allowed"] = "allowed"
+    turns: Turns = "all"
+
+    def trains(self, messages: Conversation, index: int) -> bool:
+        """Whether a message of the assistant is to be trained.
+
+        Args:
+            messages (`list[dict]`): The conversation.
+            index (`int`): The message.
+        """
+        if self.turns == "last":
+            return index == len(messages) - 1
+        weight, train = messages[index].get("weight"), messages[index].get("train")
+        return self.turns == "all" or not (
+            weight == 0 or train == 0
+        )  # as `false` in Jinja, and not where it is null
 
     def __str__(self) -> str:
+        prefill = self.prefill.replace("either", "on either side")
         return (
-            f"header {self.header}; thinking prefill {self.prefill.replace('either', 'on either side')}; "
+            f"{_ONLY.get(self.turns, '')}header {self.header}; thinking prefill {prefill}; "
             f"end of turn inside; whitespace after it {self.whitespace}"
         )
 

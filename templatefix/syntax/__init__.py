@@ -1,6 +1,6 @@
 """Chat template source as a located Jinja tree. The only package that touches Jinja's internals."""
 
-from templatefix.syntax.conditions import conditions, signed_operands
+from templatefix.syntax.conditions import conditions, conjuncts, signed_operands
 from templatefix.syntax.located import Body, Source, lex, parse, parse_unshared, span_of
 from templatefix.syntax.nodes import branches, is_generation, is_marked, walk
 from templatefix.syntax.normal import same_trees, same_without_markers
@@ -13,6 +13,7 @@ __all__ = [
     "Source",
     "branches",
     "conditions",
+    "conjuncts",
     "is_generation",
     "is_marked",
     "lex",

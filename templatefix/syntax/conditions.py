@@ -51,3 +51,14 @@ def signed_operands(test: nodes.Expr, negated: bool = False) -> Iterator[tuple[b
         yield from signed_operands(test.node, not negated)
     elif has_span(test):
         yield negated, test
+
+
+def conjuncts(test: nodes.Node) -> list[nodes.Node]:
+    """Return the operands of a chain of `and`; the test alone where it is none.
+
+    Args:
+        test (`jinja2.nodes.Node`): The test.
+    """
+    if isinstance(test, nodes.And):
+        return [*conjuncts(test.left), *conjuncts(test.right)]
+    return [test]

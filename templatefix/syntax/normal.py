@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import nodes
 
 from templatefix.syntax.chain import atoms, is_literal, operators
+from templatefix.syntax.conditions import conjuncts
 from templatefix.syntax.located import Source
 from templatefix.syntax.nodes import is_generation
 from templatefix.syntax.scope import hazard, message_of, stored
@@ -101,13 +102,23 @@ class _Normaliser:
         return [self._fields(node)]
 
     def _asks_role(self, test: nodes.Node) -> bool:
-        """Whether a test reads the role of a message, which is there."""
-        if isinstance(test, nodes.And) and test.left == _MESSAGES:
-            return self._loads_messages and self._role_of(test.right, (_LAST,))
-        if isinstance(test, nodes.And):
-            there = nodes.Test(_PREVIOUS, "defined", [], [], None, None)
-            return self.previous and test.left == there and self._role_of(test.right, (_PREVIOUS,))
-        return self._role_of(test, self.targets)
+        """Whether a test reads the role of a message, which is there, and whether it is to be trained."""
+        first, *others = conjuncts(test)
+        if first == _MESSAGES:
+            return self._loads_messages and self._reads_only(others, (_LAST,))
+        if first == nodes.Test(_PREVIOUS, "defined", [], [], None, None):
+            return self.previous and self._reads_only(others, (_PREVIOUS,))
+        return self._reads_only([first, *others], self.targets)
+
+    def _reads_only(self, tests: list[nodes.Node], holders: tuple[nodes.Expr, ...]) -> bool:
+        return bool(tests) and all(
+            self._compares(each, holders) or self._is_last(each, holders) for each in tests
+        )
+
+    def _is_last(self, test: nodes.Node, holders: tuple[nodes.Expr, ...]) -> bool:
+        """Whether a test asks whether a message is the last one."""
+        sameas = isinstance(test, nodes.Test) and test.name == "sameas" and test.args == [_LAST]
+        return sameas and test.node in holders and self._loads_messages  # type: ignore[attr-defined]
 
     @property
     def _loads_messages(self) -> bool:
@@ -116,18 +127,18 @@ class _Normaliser:
         return all(name.ctx == "load" for name in found if name.name == _MESSAGES.name)
 
     @staticmethod
-    def _role_of(test: nodes.Node, holders: tuple[nodes.Expr, ...]) -> bool:
+    def _compares(test: nodes.Node, holders: tuple[nodes.Expr, ...]) -> bool:
         if not isinstance(test, nodes.Compare) or len(test.ops) != 1:
             return False
         read, operand = test.expr, test.ops[0]
-        if not isinstance(read, nodes.Getattr | nodes.Getitem) or operand.op not in ("eq", "in"):
+        if not isinstance(read, nodes.Getattr | nodes.Getitem) or operand.op not in ("eq", "ne", "in"):
             return False
         constants = operand.expr.items if isinstance(operand.expr, nodes.List) else [operand.expr]
         if isinstance(operand.expr, nodes.List) is not (operand.op == "in"):
             return False
         key = read.attr if isinstance(read, nodes.Getattr) else getattr(read.arg, "value", None)
         return (
-            key == "role"
+            key in ("role", "weight", "train")
             and read.node in holders
             and all(isinstance(each, nodes.Const) for each in constants)
         )
