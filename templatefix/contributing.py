@@ -11,7 +11,7 @@ from templatefix.edits import Newlines
 from templatefix.errors import RegistryError, UsageError
 from templatefix.expected import Expectations
 from templatefix.fixing import fix
-from templatefix.model import Candidate, Outcome, Template
+from templatefix.model import Candidate, Outcome, Policy, Template
 from templatefix.registry import Patch, anchored, candidates, digest, parse, write
 from templatefix.syntax import is_marked
 from templatefix.syntax import parse as parse_template
@@ -90,7 +90,7 @@ def _worked_out(template: Template) -> tuple[str, str]:
 def _held(template: Template, patch: Patch) -> Outcome:
     """Judge the patch on one template, without any other way to one."""
 
-    def alone(expectations: Expectations) -> Iterator[Candidate]:
+    def alone(expectations: Expectations, _: Policy) -> Iterator[Candidate]:
         yield from candidates(expectations.analysis.source.text, [patch])
 
     outcome = fix(template, alone)

@@ -16,6 +16,7 @@ from templatefix.errors import SyntaxProblem, TemplateFixError
 from templatefix.expected import Expectations
 from templatefix.judge import judge, judge_declared
 from templatefix.model import (
+    DEFAULT_POLICY,
     Allowance,
     Attempt,
     Candidate,
@@ -38,39 +39,40 @@ _OF_THE_TEMPLATE = (
 )
 """What no markers could cure, whichever a template has."""
 
-_STRICT = Policy(whitespace="excluded")
-"""Our own patches leave whitespace behind the end of turn out."""
-
 _TYPED = Note(
     "header-can-be-typed",
     "turns are found by the text of their header: typed in a list of parts or printed with a tool's result, it is "
     "taken for one, and what follows is trained",
 )
 
-Propose = Callable[[Expectations], Iterator[Candidate | Attempt]]
-"""From what a template without markers is expected to train to patches, the best first."""
+Propose = Callable[[Expectations, Policy], Iterator[Candidate | Attempt]]
+"""From what a template without markers is expected to train, and a policy, to patches, the best first."""
 
 
-def proposals(expectations: Expectations, allow: Collection[str] = ()) -> Iterator[Candidate | Attempt]:
+def proposals(
+    expectations: Expectations, policy: Policy, allow: Collection[str] = ()
+) -> Iterator[Candidate | Attempt]:
     """Propose what the registry has for a template, then what synthesis finds, then what a user allows."""
     yield from registry.candidates(expectations.analysis.source.text)
-    yield from synthesis.candidates(expectations)
+    yield from synthesis.candidates(expectations, policy)
     if Allowance.CAPTURE_ALL in allow:
         yield synthesis.whole(expectations)
 
 
-def training(expectations: Expectations) -> Iterator[Candidate | Attempt]:
+def training(expectations: Expectations, policy: Policy) -> Iterator[Candidate | Attempt]:
     """Propose the patches that also change the text, as they declare."""
     yield from registry.candidates(expectations.analysis.source.text, variant="training")
     yield Attempt("no training variant is known for this template")
 
 
-def fix(template: Template, propose: Propose = proposals) -> Outcome:
+def fix(template: Template, propose: Propose = proposals, policy: Policy = DEFAULT_POLICY) -> Outcome:
     """Put the right markers into a template, or say why not.
 
     Args:
         template ([`Template`]): The template as it was read.
         propose (`Callable`): Where patches come from; none is believed before it is judged.
+        policy ([`Policy`]): Which turns are to be trained, and where their spans begin. Markers that are there may
+            hold whitespace behind the end of turn if it says so; patches leave it out.
 
     Returns:
         [`Outcome`]: `correct`, `patched` with a verdict that holds, or `refused` with the reason.
@@ -86,8 +88,8 @@ def fix(template: Template, propose: Propose = proposals) -> Outcome:
     if refusal is not None:
         return _refused(template, refusal)
     if is_marked(source.tree):
-        return _marked(template, source, variables, propose)
-    return _patched(template, template.source, variables, propose)
+        return _marked(template, source, variables, propose, policy)
+    return _patched(template, template.source, variables, propose, policy)
 
 
 def _patched(
@@ -95,21 +97,23 @@ def _patched(
     plain: str,
     variables: dict[str, Any] | None,
     propose: Propose,
+    policy: Policy,
     marked: Source | None = None,
 ) -> Outcome:
     """Patch the template's text without markers; where it has had some, keep what it printed with them."""
     source = parse(plain, where=template.label)
     attempts: list[Attempt] = []
-    expectations = _expected(source, variables, template.special_tokens)
+    policy = replace(policy, whitespace="excluded")
+    expectations = _expected(source, variables, template.special_tokens, policy)
     probes = expectations.probes
     if refusal := quoted(expectations):
         return _refused(template, refusal)
-    for candidate in propose(expectations):
+    for candidate in propose(expectations, policy):
         if isinstance(candidate, Attempt):
             attempts.append(candidate)
             continue
         try:
-            verdict = _judged(candidate, source, variables, expectations)
+            verdict = _judged(candidate, source, variables, expectations, policy)
         except SyntaxProblem as error:  # an anchor of the registry stood where nobody had reviewed it
             reason = f"the best patch found ({candidate.method}) does not parse: {error.what}"
             attempts.append(Attempt(reason, error.line, candidate.method, candidate.family))
@@ -146,10 +150,10 @@ def _refused(
 
 
 def _expected(
-    source: Source, variables: dict[str, Any] | None, special_tokens: Sequence[str]
+    source: Source, variables: dict[str, Any] | None, special_tokens: Sequence[str], policy: Policy
 ) -> Expectations:
     analysis = TemplateAnalysis(source, variables, special_tokens)
-    return Expectations(analysis, reaching(analysis)[0])
+    return Expectations(analysis, reaching(analysis, policy)[0])
 
 
 def _judged(
@@ -157,19 +161,20 @@ def _judged(
     source: Source,
     variables: dict[str, Any] | None,
     expectations: Expectations,
+    policy: Policy,
 ) -> Verdict:
     text, after = source.text, candidate.after
     if candidate.changes:
         return judge_declared(
             after, variables, original=text, changes=candidate.changes, probes=expectations.probes
         )
-    return judge(after, variables, original=text, expectations=expectations, policy=_STRICT, fail_fast=True)
+    return judge(after, variables, original=text, expectations=expectations, policy=policy, fail_fast=True)
 
 
 def _marked(
-    template: Template, source: Source, variables: dict[str, Any] | None, propose: Propose
+    template: Template, source: Source, variables: dict[str, Any] | None, propose: Propose, policy: Policy
 ) -> Outcome:
-    verdict = judge(source.text, variables, special_tokens=template.special_tokens)
+    verdict = judge(source.text, variables, special_tokens=template.special_tokens, policy=policy)
     if verdict.outcome == "holds":
         return Outcome(template, "correct", template.source, verdict)
     line = verdict.blame.line if verdict.blame else 0
@@ -177,14 +182,14 @@ def _marked(
     if verdict.outcome != "fails":  # markers that are not refuted stay
         wrong = f"it has markers already, and they cannot be judged: {words(verdict)}"
         attempts = [Attempt(wrong, line, verdict=verdict)]
-        refusal = diagnose(source, attempts, _expected(source, variables, template.special_tokens))
+        refusal = diagnose(source, attempts, _expected(source, variables, template.special_tokens, policy))
         return _refused(template, refusal, verdict=verdict)
     try:
         plain = strip(template, strict=False)  # what that changes is looked for on the probes
     except TemplateFixError as error:
         refusal = Refusal(RefusalKind.WRONG_MARKERS, f"{wrong}; {error.what}", line)
         return _refused(template, refusal, verdict=verdict)
-    outcome = _patched(template, plain, variables, propose, source)
+    outcome = _patched(template, plain, variables, propose, policy, source)
     if outcome.refusal is None:
         return outcome
     known = _lines(Newlines.of(plain).normal, source.text)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from templatefix.edits import apply
 from templatefix.errors import SyntaxProblem
 from templatefix.expected import Expectations
-from templatefix.model import Attempt, Candidate, Method
+from templatefix.model import DEFAULT_POLICY, Attempt, Candidate, Method, Policy
 from templatefix.syntax import Source, parse, same_without_markers
 from templatefix.synthesis.capture import captured
+from templatefix.synthesis.guard import Trained
 from templatefix.synthesis.labels import PREFILLS, Labelled, label
 from templatefix.synthesis.outputs import Leaf, observe
 from templatefix.synthesis.placement import Planner
@@ -20,23 +21,25 @@ _BLOCK = 100
 _METHODS: tuple[Method, ...] = ("partition", "guard", "split")
 
 
-def candidates(expectations: Expectations) -> Iterator[Candidate | Attempt]:
+def candidates(expectations: Expectations, policy: Policy = DEFAULT_POLICY) -> Iterator[Candidate | Attempt]:
     """Propose patched templates that print what the original prints, the most readable first.
 
     Args:
         expectations (`Expectations`): What a template without markers is expected to train.
+        policy (`Policy`): Which turns are to be trained, and where their spans begin.
 
     Yields:
         [`Candidate`] or [`Attempt`]: Candidates, none of them judged yet, and why other ways led to none.
     """
     source = expectations.analysis.source
     readings: list[list[Labelled]] = []
-    for prefill in PREFILLS:
-        labelled = label(expectations, prefill)
+    for prefill in PREFILLS if policy.prefill == "either" else [policy.prefill]:
+        labelled = label(expectations, prefill, policy)
         if labelled not in readings:
             readings.append(labelled)
     known: set[str] = {source.text}
-    for each in _staged(source, readings, expectations.analysis.aliases):
+    trained = Trained(expectations.analysis.aliases, policy.turns)
+    for each in _staged(source, readings, trained):
         text = each.reason if isinstance(each, Attempt) else each.after
         if text not in known:
             known.add(text)
@@ -44,7 +47,7 @@ def candidates(expectations: Expectations) -> Iterator[Candidate | Attempt]:
 
 
 def _staged(
-    source: Source, readings: list[list[Labelled]], names: Sequence[str]
+    source: Source, readings: list[list[Labelled]], trained: Trained
 ) -> Iterator[Candidate | Attempt]:
     """Whole statements and outputs first, then parts of values, then captured turns.
 
@@ -54,24 +57,24 @@ def _staged(
     for part in (False, True):
         inexact = []
         for labelled in left:
-            placed, exact = _placed(source, observe(labelled), names, part)
+            placed, exact = _placed(source, observe(labelled), trained, part)
             yield from placed
             if not exact:
                 inexact.append(labelled)
         left = inexact
     for labelled in left:
-        yield _captured(source, labelled, names)
+        yield _captured(source, labelled, trained)
 
 
 def _placed(
-    source: Source, seen: dict[int, Leaf], names: Sequence[str], part: bool
+    source: Source, seen: dict[int, Leaf], trained: Trained, part: bool
 ) -> tuple[list[Candidate | Attempt], bool]:
     """Plan with guards around outputs and around whole statements; say whether a plan is exact."""
     found: list[Candidate] = []
     refused: list[Attempt] = []
     exact = False
     for flat, join in ((False, False), (True, False), (False, True)):
-        planner = Planner(source, seen, names, flat, join, part)
+        planner = Planner(source, seen, trained, flat, join, part)
         try:
             candidate = _planned(source, planner)
         except Obstacle as refusal:
@@ -99,9 +102,9 @@ def _planned(source: Source, planner: Planner) -> Candidate | None:
     return Candidate(after, method, tuple(sorted(edits)))
 
 
-def _captured(source: Source, labelled: list[Labelled], names: Sequence[str]) -> Candidate | Attempt:
+def _captured(source: Source, labelled: list[Labelled], trained: Trained) -> Candidate | Attempt:
     try:
-        edits = captured(source, labelled, names)
+        edits = captured(source, labelled, trained)
         after = apply(source.text, edits)
         parse(after)
     except Obstacle as refusal:

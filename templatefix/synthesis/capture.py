@@ -13,7 +13,7 @@ from templatefix.render import leaves
 from templatefix.render.rewriting import buffers
 from templatefix.syntax import Source, span_of, walk
 from templatefix.syntax.scope import jumps, leaks
-from templatefix.synthesis.guard import role_test
+from templatefix.synthesis.guard import ALL, Trained, role_test
 from templatefix.synthesis.items import CannotPlace
 from templatefix.synthesis.labels import Labelled
 from templatefix.synthesis.parting import literal, shared_end
@@ -40,13 +40,13 @@ class Cutting:
     heads: tuple[str, ...] = ()
 
 
-def captured(source: Source, labelled: Sequence[Labelled], names: Sequence[str] = ()) -> list[Edit]:
+def captured(source: Source, labelled: Sequence[Labelled], trained: Trained = ALL) -> list[Edit]:
     """Return the edits that capture the turns of every loop that prints expected text.
 
     Args:
         source (`Source`): The template.
         labelled (`list[Labelled]`): The probes.
-        names (`Sequence[str]`): Other names under which the template knows the assistant.
+        trained (`Trained`): Whose messages are to be trained.
 
     Raises:
         CannotPlace: Some expected text is not printed by a turn of a loop, or not in one piece.
@@ -67,7 +67,7 @@ def captured(source: Source, labelled: Sequence[Labelled], names: Sequence[str] 
         line = 0 if missing is None else _line(source, leaves(source)[missing])
         where = f": line {line} stands in none" if line else ""
         raise CannotPlace(f"not all expected text is printed in a loop over messages{where}", line)
-    return [edit for loop in loops for edit in _loop(source, loop, labelled, inside, names)]
+    return [edit for loop in loops for edit in _loop(source, loop, labelled, inside, trained)]
 
 
 def _loop(
@@ -75,13 +75,13 @@ def _loop(
     loop: nodes.For,
     labelled: Sequence[Labelled],
     inside: frozenset[int],
-    names: Sequence[str],
+    trained: Trained,
 ) -> list[Edit]:
     problem: Obstacle | None = None
     for body in bodies(source, loop, inside):
         for stretch in _stretches(source, body, inside):
             try:
-                return _captured(source, loop, stretch, labelled, names)
+                return _captured(source, loop, stretch, labelled, trained)
             except (CannotPlace, CannotWrite) as error:
                 problem = problem or error
     line = _line(source, loop)
@@ -99,7 +99,7 @@ def _captured(
     loop: nodes.For,
     stretch: list[nodes.Node],
     labelled: Sequence[Labelled],
-    names: Sequence[str],
+    trained: Trained,
 ) -> list[Edit]:
     line = _line(source, stretch[0])
     if any(jumps(node) for node in stretch):
@@ -109,7 +109,7 @@ def _captured(
             f"the turn in line {line} cannot be captured: {lost[0]!r} is set in it and read behind", line
         )
     cutting = _cutting(list(printed(labelled, outputs_in(source, stretch))), line)
-    test = role_test(source, loop, names, guess=True) if cutting.guarded else None
+    test = role_test(source, loop, trained, guess=True) if cutting.guarded else None
     if cutting.guarded and test is None:
         raise CannotPlace(f"line {line} serves several roles and nothing there reads the role", line)
     start, end = span_of(stretch[0]).start, span_of(stretch[-1]).end

@@ -77,9 +77,9 @@ def observe(labelled: Iterable[Labelled]) -> dict[int, Leaf]:
             pieces = list(group)
             leaf = found.setdefault(pieces[0].leaf, Leaf(pieces[0].leaf, len(pieces)))
             message = pieces[0].message
-            role = "" if message is None else str(each.probe.messages[message]["role"])
-            before = each.probe.messages[message - 1]["role"] if message else ""
-            closes = message is None and each.probe.messages[-1]["role"] == "assistant"
+            role = each.role(message)
+            before = each.role(message - 1) if message else ""
+            closes = message is None and each.role(len(each.probe.messages) - 1) == "assistant"
             run = replace(_run(pieces, each, role), answers=before == "assistant", closes=closes)
             leaf.runs.append(run)
     return found

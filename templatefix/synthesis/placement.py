@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -14,7 +13,7 @@ from templatefix.render.rewriting import buffers
 from templatefix.syntax import Source, branches, span_of, walk
 from templatefix.syntax.scope import hazard
 from templatefix.synthesis.bounds import end_of, start_of
-from templatefix.synthesis.guard import guarded, last_test, previous_test, role_test
+from templatefix.synthesis.guard import ALL, Trained, guarded, last_test, previous_test, role_test
 from templatefix.synthesis.items import CannotPlace, Item, any_in, neighbours
 from templatefix.synthesis.outputs import Cut, Leaf, Run
 from templatefix.synthesis.parting import Parting
@@ -54,7 +53,7 @@ class Planner:
     Args:
         source (`Source`): The template.
         seen (`dict[int, Leaf]`): What the probes saw of each output, by its index among `leaves(source)`.
-        names (`Sequence[str]`): Other names under which the template knows the assistant.
+        trained (`Trained`): Whose messages are to be trained.
         flat (`bool`): Guard whole statements rather than the outputs deep inside them.
         join (`bool`): Guard what is inside beside an output that needs it too, so that one block holds both.
         part (`bool`): Take values apart where the expected text begins or ends within one.
@@ -62,7 +61,7 @@ class Planner:
 
     source: Source
     seen: dict[int, Leaf]
-    names: Sequence[str] = ()
+    trained: Trained = ALL
     flat: bool = False
     join: bool = False
     part: bool = False
@@ -80,7 +79,7 @@ class Planner:
         Raises:
             CannotPlace: Some output cannot be marked rightly.
         """
-        edits = self._body(self.source.tree.body, Tests(last=last_test(self.source, self.names)), "")
+        edits = self._body(self.source.tree.body, Tests(last=last_test(self.source, self.trained)), "")
         if not self.blocks:
             raise CannotPlace(
                 "no probe conversation makes the template print an assistant turn in its message loop"
@@ -199,10 +198,10 @@ class Planner:
         return edits
 
     def _tests(self, node: nodes.Node, outer: Tests) -> Tests:
-        own = role_test(self.source, node, self.names)
+        own = role_test(self.source, node, self.trained)
         if own is not None:
-            return Tests(own, previous_test(self.source, node, self.names))
-        guess = outer.own or role_test(self.source, node, self.names, guess=True)
+            return Tests(own, previous_test(self.source, node, self.trained))
+        guess = outer.own or role_test(self.source, node, self.trained, guess=True)
         return Tests(guess) if isinstance(node, nodes.For) else replace(outer, own=guess)
 
     def _mark(self, run: list[Item]) -> list[Edit]:
@@ -232,6 +231,8 @@ class Planner:
         if test is None:
             raise self._problem(body[0], "serves several roles and nothing there reads the role")
         self.methods.add("guard")
+        if kind == "assistant" and self.trained.turns != "all" and owned(body[0], self.above[id(body[0])]):
+            test = test.partition(" and ")[2]  # the branch is the assistant's already
         inner = self._body(body, Tests(), kind)
         stretch = Span(span_of(body[0]).start, span_of(body[-1]).end)
         return guarded(self.source, stretch, inner, test, same="partition" not in self.methods)

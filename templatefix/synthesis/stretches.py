@@ -54,8 +54,7 @@ def printed(labelled: Sequence[Labelled], outputs: frozenset[int]) -> Iterator[P
             begins = max((at - start for at in each.starts if start <= at <= end), default=None)
             if INSIDE in labels:  # not where the next turn begins
                 begins = labels.find(INSIDE)
-            role = "" if message is None else str(each.probe.messages[message]["role"])
-            yield Printed(each.trace.text[start:end], labels, role, begins)
+            yield Printed(each.trace.text[start:end], labels, each.role(message), begins)
 
 
 def outputs_inside(labelled: Sequence[Labelled]) -> frozenset[int]:

@@ -15,14 +15,14 @@ from templatefix.synthesis.outputs import Cut, Leaf
 _OTHERS = ("user", "system", "tool")
 
 
-def owned(output: nodes.Output, above: Sequence[nodes.Node]) -> bool:
-    """Whether the tests around an output let it run for an assistant's message, and for no other.
+def owned(node: nodes.Node, above: Sequence[nodes.Node]) -> bool:
+    """Whether the tests around a statement let it run for an assistant's message, and for no other.
 
     Args:
-        output (`jinja2.nodes.Output`): The output.
+        node (`jinja2.nodes.Node`): The statement.
         above (`Sequence[jinja2.nodes.Node]`): Its ancestors, outermost first.
     """
-    return possible(output, above) and not any(possible(output, above, role) for role in _OTHERS)
+    return possible(node, above) and not any(possible(node, above, role) for role in _OTHERS)
 
 
 def reads_message(output: nodes.Output, above: Sequence[nodes.Node]) -> bool:
