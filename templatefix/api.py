@@ -31,20 +31,23 @@ def read(target: Target) -> tuple[Template, ...]:
     return sources.read(target)
 
 
-def audit_templates(templates: tuple[Template, ...], *, render: bool = True) -> Report:
+def audit_templates(
+    templates: tuple[Template, ...], *, render: bool = True, policy: Policy = DEFAULT_POLICY
+) -> Report:
     """Audit all templates of one target; see [`audit`]."""
     from templatefix import rules
 
-    return Report(templates, rules.check(templates, render=render), rendered=render)
+    return Report(templates, rules.check(templates, render=render, policy=policy), rendered=render)
 
 
-def audit(target: Target, *, render: bool = True) -> Report:
+def audit(target: Target, *, render: bool = True, policy: Policy = DEFAULT_POLICY) -> Report:
     """Find faults in the markers, the masks and the text of every template of a target.
 
     Args:
         target: See [`read`].
         render (`bool`): Render probe conversations, to see what the masks turn out to be. Without, only the source
             is looked at.
+        policy ([`Policy`]): Which turns are to be trained, and where their spans begin.
 
     Returns:
         [`Report`]: The findings; `.ok` if none is an error or a warning.
@@ -53,7 +56,7 @@ def audit(target: Target, *, render: bool = True) -> Report:
         SourceError: The target cannot be read.
         SyntaxProblem: A template does not parse.
     """
-    return audit_templates(read(target), render=render)
+    return audit_templates(read(target), render=render, policy=policy)
 
 
 def verify(
@@ -71,7 +74,7 @@ def verify(
         original (*optional*): The same target before it was patched; then the text must be the same too.
         tokenizer (`PreTrainedTokenizerBase`, *optional*): The tokenizer to judge masks of tokens with.
         conversation (`list[dict]`, *optional*): Messages to judge besides the probes.
-        policy ([`Policy`]): Where spans begin and end where both is defensible.
+        policy ([`Policy`]): Which turns are to be trained, and where spans begin and end where both is defensible.
 
     Returns:
         [`Verdict`]: `.outcome` is `holds`, `fails` or `undecided`.
@@ -148,7 +151,13 @@ def template_variables(template: Template, tokenizer: Any = None) -> dict[str, s
     return {**template.variables, **named}
 
 
-def fix(target: Target, *, variant: Variant = "same-text", allow: Collection[str] = ()) -> Outcome:
+def fix(
+    target: Target,
+    *,
+    variant: Variant = "same-text",
+    allow: Collection[str] = (),
+    policy: Policy = DEFAULT_POLICY,
+) -> Outcome:
     """Put the right markers into a target's main template, or say why not. Writes nothing.
 
     Args:
@@ -156,6 +165,7 @@ def fix(target: Target, *, variant: Variant = "same-text", allow: Collection[str
         variant (`str`): `same-text`, or `training` for a reviewed patch that also changes the text, as it declares.
         allow (`Collection[str]`): What to try besides, as a last resort. `capture-all` captures all that the template
             prints and finds the assistant's turns in it by the text of their header, which a user may type too.
+        policy ([`Policy`]): Which turns are to be trained, and where their spans begin.
 
     Returns:
         [`Outcome`]: `.status` is `correct`, `patched` (then `.after` is the new source) or `refused` (then
@@ -164,19 +174,29 @@ def fix(target: Target, *, variant: Variant = "same-text", allow: Collection[str
     Raises:
         UsageError: `variant` or `allow` names something else.
     """
-    return fix_template(main(read(target)), variant=variant, allow=allow)
+    return fix_template(main(read(target)), variant=variant, allow=allow, policy=policy)
 
 
 def fix_all(
-    target: Target, *, variant: Variant = "same-text", allow: Collection[str] = ()
+    target: Target,
+    *,
+    variant: Variant = "same-text",
+    allow: Collection[str] = (),
+    policy: Policy = DEFAULT_POLICY,
 ) -> tuple[Outcome, ...]:
     """Fix every template of a target that transformers would use, whichever of them is refused; see [`fix`]."""
     templates = [template for template in read(target) if template.effective]
-    return tuple(fix_template(template, variant=variant, allow=allow) for template in templates)
+    return tuple(
+        fix_template(template, variant=variant, allow=allow, policy=policy) for template in templates
+    )
 
 
 def fix_template(
-    template: Template, *, variant: Variant = "same-text", allow: Collection[str] = ()
+    template: Template,
+    *,
+    variant: Variant = "same-text",
+    allow: Collection[str] = (),
+    policy: Policy = DEFAULT_POLICY,
 ) -> Outcome:
     """Fix one template; see [`fix`]."""
     from templatefix import fixing
@@ -189,7 +209,7 @@ def fix_template(
         cure = f"name one of {', '.join(get_args(Variant))}."
         raise UsageError(f"there is no variant {variant!r}", cure=cure)
     propose = fixing.training if variant == "training" else partial(fixing.proposals, allow=allow)
-    return fixing.fix(template, propose)
+    return fixing.fix(template, propose, policy)
 
 
 def strip(target: Target) -> str:

@@ -12,15 +12,18 @@ from templatefix.cli.options import (
     AsFormat,
     ExitZero,
     Format,
+    Header,
+    Prefill,
     Quiet,
     Targets,
+    Turns,
     color,
     ended,
     hint,
     read,
     width,
 )
-from templatefix.model import Report
+from templatefix.model import Policy, Report
 
 
 def command(
@@ -28,12 +31,16 @@ def command(
     static: Annotated[
         bool, typer.Option("--static", help="Look at the source alone: render nothing, judge no mask.")
     ] = False,
+    turns: Turns = "all",
+    header: Header = "excluded",
+    prefill: Prefill = "either",
     form: AsFormat = Format.TEXT,
     quiet: Quiet = False,
     exit_zero: ExitZero = False,
 ) -> Exit:
     """Find faults in generation markers, in the masks they make, and in the template itself."""
-    parts = [api.audit_templates(read(target, quiet), render=not static) for target in targets]
+    policy = Policy(header, prefill, turns=turns)
+    parts = [api.audit_templates(read(target, quiet), render=not static, policy=policy) for target in targets]
     report = Report(
         tuple(template for part in parts for template in part.templates),
         tuple(finding for part in parts for finding in part.findings),

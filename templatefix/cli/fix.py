@@ -10,9 +10,22 @@ import typer
 
 from templatefix import api, schema
 from templatefix.cli.exits import Exit
-from templatefix.cli.options import AsFormat, ExitZero, Format, Quiet, Targets, ended, hint, read, width
+from templatefix.cli.options import (
+    AsFormat,
+    ExitZero,
+    Format,
+    Header,
+    Prefill,
+    Quiet,
+    Targets,
+    Turns,
+    ended,
+    hint,
+    read,
+    width,
+)
 from templatefix.errors import UsageError
-from templatefix.model import Allowance, Outcome, RefusalKind, Template
+from templatefix.model import Allowance, Outcome, Policy, RefusalKind, Template
 
 Change = tuple[Template, str]
 
@@ -52,6 +65,9 @@ def command(
     why: Why = False,
     variant: AsVariant = "same-text",
     allow: Allow = None,
+    turns: Turns = "all",
+    header: Header = "excluded",
+    prefill: Prefill = "either",
     form: AsFormat = Format.TEXT,
     quiet: Quiet = False,
     exit_zero: ExitZero = False,
@@ -64,7 +80,13 @@ def command(
     show = partial(_show, check=check, why=why, form=form, quiet=quiet)
     templates = [each for target in targets for each in read(target, quiet) if each.effective]
     _warn(templates)
-    outcomes = [show(api.fix_template(each, variant=variant, allow=allow or ())) for each in templates]
+    fixed = partial(
+        api.fix_template,
+        variant=variant,
+        allow=allow or (),
+        policy=Policy(header, prefill, turns=turns),
+    )
+    outcomes = [show(fixed(each)) for each in templates]
     changes = [(each.template, each.after) for each in outcomes if each.status == "patched"]
     if form is Format.JSON:
         from templatefix.report import json_

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -25,6 +25,20 @@ TARGET = (
     "A template file, a tokenizer config, a directory, org/name[@revision] on the Hub, a .gguf file, "
     "or - for standard input."
 )
+Turns = Annotated[
+    Literal["all", "last", "weighted"],
+    typer.Option(
+        help="Train every turn of the assistant, or only the last message where it is one, "
+        "or all but those with weight: 0 or train: false."
+    ),
+]
+Header = Annotated[
+    Literal["excluded", "included"], typer.Option(help="Whether the role header is to be trained.")
+]
+Prefill = Annotated[
+    Literal["inside", "outside", "either"],
+    typer.Option(help="Where a thinking prefill that only some modes prepend is to stand."),
+]
 Targets = Annotated[list[str], typer.Argument(help=TARGET, metavar="TARGET...")]
 AsFormat = Annotated[Format, typer.Option("--format", help="How to print the result.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print no progress or hints on stderr.")]

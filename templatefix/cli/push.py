@@ -9,7 +9,8 @@ import typer
 from templatefix import schema
 from templatefix.cli.exits import Exit
 from templatefix.cli.fix import Allow, AsVariant
-from templatefix.cli.options import AsFormat, Format, Quiet, hint
+from templatefix.cli.options import AsFormat, Format, Header, Prefill, Quiet, Turns, hint
+from templatefix.model import Policy
 
 Target = Annotated[
     str,
@@ -52,6 +53,9 @@ def command(
     variant: AsVariant = "same-text",
     allow: Allow = None,
     partial: Partial = False,
+    turns: Turns = "all",
+    header: Header = "excluded",
+    prefill: Prefill = "either",
     form: AsFormat = Format.TEXT,
     quiet: Quiet = False,
 ) -> Exit:
@@ -70,6 +74,7 @@ def command(
         variant=variant,
         allow=allow or (),
         partial=partial,
+        policy=Policy(header, prefill, turns=turns),
     )
     if form is Format.JSON:
         from templatefix.report import json_

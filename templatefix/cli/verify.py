@@ -8,7 +8,19 @@ import typer
 
 from templatefix import api, schema
 from templatefix.cli.exits import Exit, of_outcomes
-from templatefix.cli.options import AsFormat, ExitZero, Format, Quiet, Targets, color, ended, read
+from templatefix.cli.options import (
+    AsFormat,
+    ExitZero,
+    Format,
+    Header,
+    Prefill,
+    Quiet,
+    Targets,
+    Turns,
+    color,
+    ended,
+    read,
+)
 from templatefix.errors import UsageError
 from templatefix.inference import engines, lines, notes
 from templatefix.model import Policy, Template, Verdict
@@ -34,13 +46,6 @@ Talk = Annotated[
         help="A JSON file of messages to judge too, and to show with its trained text.", metavar="FILE"
     ),
 ]
-Header = Annotated[
-    Literal["excluded", "included"], typer.Option(help="Whether the role header is to be trained.")
-]
-Prefill = Annotated[
-    Literal["inside", "outside", "either"],
-    typer.Option(help="Where a thinking prefill that only some modes prepend is to stand."),
-]
 Whitespace = Annotated[
     Literal["excluded", "allowed"],
     typer.Option(help="Whether whitespace after the end of turn may be trained."),
@@ -59,6 +64,7 @@ def command(
     original: Original = None,
     tokenizer: Tokenizer = None,
     conversation: Talk = None,
+    turns: Turns = "all",
     header: Header = "excluded",
     prefill: Prefill = "either",
     whitespace: Whitespace = "allowed",
@@ -75,7 +81,7 @@ def command(
     templates = [each for target in targets for each in read(target, quiet) if each.effective]
     if before is not None:
         templates = [api.main(tuple(templates))]
-    policy = Policy(header, prefill, whitespace)
+    policy = Policy(header, prefill, whitespace, turns)
     judged = [
         (each, api.verify_template(each, before, tokenizer=loaded, probe=probe, policy=policy))
         for each in templates

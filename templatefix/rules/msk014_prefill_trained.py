@@ -18,8 +18,9 @@ Nothing, if the model is to run in the mode without the prefill. Else begin the 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from templatefix.model import Policy, Severity
+from templatefix.model import Severity
 from templatefix.rules.examples import HEADER, MARKED, RIGHT_OR_PLAIN, SAID, chat
 from templatefix.rules.masks import blamed, hits
 from templatefix.rules.rule import Case, Cases, Hit, Rule, Subject
@@ -28,9 +29,9 @@ from templatefix.rules.trial import tried
 
 def check(subject: Subject) -> Iterator[Hit]:
     """Yield a hit for each marker that only a stricter policy blames."""
-    if not subject.markers or subject.verdict.outcome == "fails":
+    if not subject.markers or subject.policy.prefill != "either" or subject.verdict.outcome == "fails":
         return
-    strict = tried(subject.text, subject.template, Policy(prefill="outside"))
+    strict = tried(subject.text, subject.template, replace(subject.policy, prefill="outside"))
     yield from hits(
         subject, blamed(strict), "header-trained", "Some modes of inference prepend it, others do not."
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from templatefix.errors import SyntaxProblem
-from templatefix.model import Fix, Severity, Span, Template, Verdict
+from templatefix.model import DEFAULT_POLICY, Fix, Policy, Severity, Span, Template, Verdict
 from templatefix.rules.markers import Marker, markers
 from templatefix.rules.trial import tried
 from templatefix.syntax import Source
@@ -24,12 +24,14 @@ class Subject:
         source (`Source`): Its located tree; spans refer to `source.text`.
         siblings (`tuple[Subject, ...]`): The other variants of the target, without siblings of their own.
         beside (`tuple[Template, ...]`): All other templates of the target, used or not.
+        policy ([`Policy`]): Which turns are to be trained, and where their spans begin.
     """
 
     template: Template
     source: Source
     siblings: tuple[Subject, ...] = ()
     beside: tuple[Template, ...] = ()
+    policy: Policy = DEFAULT_POLICY
 
     @property
     def text(self) -> str:
@@ -44,7 +46,7 @@ class Subject:
     @cached_property
     def verdict(self) -> Verdict:
         """What the judge says of its masks and its text; undecided, with the reason, where it cannot be judged."""
-        return tried(self.text, self.template)
+        return tried(self.text, self.template, self.policy)
 
     def line(self, offset: int) -> int:
         """The 1-based line of a character offset."""

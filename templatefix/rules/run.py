@@ -7,19 +7,22 @@ from dataclasses import replace
 
 from templatefix.edits import Newlines
 from templatefix.errors import SyntaxProblem
-from templatefix.model import Finding, Template
+from templatefix.model import DEFAULT_POLICY, Finding, Policy, Template
 from templatefix.rules.catalogue import ALL
 from templatefix.rules.rule import Broken, Hit, Rule, Subject
 from templatefix.syntax import parse
 from templatefix.syntax.located import position
 
 
-def check(templates: Sequence[Template], *, render: bool = False) -> tuple[Finding, ...]:
+def check(
+    templates: Sequence[Template], *, render: bool = False, policy: Policy = DEFAULT_POLICY
+) -> tuple[Finding, ...]:
     """Run every rule over every template.
 
     Args:
         templates (`Sequence[Template]`): All templates of one target, so that its variants can be compared.
         render (`bool`): Run the rules that render probe conversations too; without, those over the source alone.
+        policy ([`Policy`]): Which turns are to be trained, and where their spans begin.
 
     Returns:
         `tuple[Finding, ...]`: In order of template, line and code.
@@ -38,7 +41,7 @@ def check(templates: Sequence[Template], *, render: bool = False) -> tuple[Findi
         else:
             others = tuple(other for other in subjects if _variants(each.template, other.template))
             beside = tuple(other for other in templates if other is not template)
-            found = list(_parsed(replace(each, siblings=others, beside=beside), render))
+            found = list(_parsed(replace(each, siblings=others, beside=beside, policy=policy), render))
         findings += sorted(found, key=lambda finding: (finding.line, finding.code, finding.column))
     return tuple(findings)
 

@@ -9,7 +9,17 @@ from dataclasses import replace
 from templatefix import api
 from templatefix.edits import Newlines
 from templatefix.inference import engines, notes
-from templatefix.model import MARKED, Evidence, Outcome, Safety, Template, Variant, Verdict
+from templatefix.model import (
+    DEFAULT_POLICY,
+    MARKED,
+    Evidence,
+    Outcome,
+    Policy,
+    Safety,
+    Template,
+    Variant,
+    Verdict,
+)
 from templatefix.report.verdict import write_outcome
 from templatefix.shipping.files import place
 
@@ -20,6 +30,7 @@ def gather(
     *,
     variant: Variant = "same-text",
     allow: Collection[str] = (),
+    policy: Policy = DEFAULT_POLICY,
 ) -> tuple[Evidence, ...]:
     """Fix the templates of a target, and judge what that makes of those in the repository.
 
@@ -28,8 +39,9 @@ def gather(
         target (`Sequence[Template]`): Those of the target, perhaps the same.
         variant (`str`): See [`templatefix.fix`].
         allow (`Collection[str]`): See [`templatefix.fix`].
+        policy ([`Policy`]): See [`templatefix.fix`].
     """
-    outcomes = [api.fix_template(each, variant=variant, allow=allow) for each in target]
+    outcomes = [api.fix_template(each, variant=variant, allow=allow, policy=policy) for each in target]
     return tuple(_evidence(each, _counterpart(each, outcomes)) for each in repository)
 
 
@@ -53,7 +65,7 @@ def _evidence(template: Template, outcome: Outcome | None) -> Evidence:
     marked = replace(template, source=after)
     verdict = outcome.verdict
     if outcome.before != template.source:  # the repository's text is another than what was patched
-        verdict = api.verify_template(marked, template)
+        verdict = api.verify_template(marked, template, policy=verdict.policy)
     how = f"registry patch {outcome.family}" if outcome.family else outcome.method or MARKED
     reason = (
         ""

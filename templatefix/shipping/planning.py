@@ -11,7 +11,7 @@ from templatefix.hub import HubId, hub_id, parse_id
 from templatefix.hub.problems import explained
 from templatefix.hub.snapshot import api as client
 from templatefix.hub.snapshot import fetch, resolve
-from templatefix.model import Action, Plan, PushedFile, Template, Variant
+from templatefix.model import DEFAULT_POLICY, Action, Plan, Policy, PushedFile, Template, Variant
 from templatefix.shipping import repository
 from templatefix.shipping.evidence import gather
 from templatefix.shipping.files import check_name, in_place, of_its_own, whole_model
@@ -31,6 +31,7 @@ class Wish:
     variant: Variant = "same-text"
     allow: Collection[str] = ()
     partial: bool = False
+    policy: Policy = DEFAULT_POLICY
 
     @property
     def elsewhere(self) -> bool:
@@ -84,7 +85,7 @@ def plan(wish: Wish) -> Plan:
     target = _effective(api.read(wish.target)) if wish.elsewhere else base
     if wish.training_file:
         base, target = (api.main(base),), (api.main(target),)
-    evidence = gather(base, target, variant=wish.variant, allow=wish.allow)
+    evidence = gather(base, target, variant=wish.variant, allow=wish.allow, policy=wish.policy)
     made = Plan("refuse", wish.to.repo, wish.to.revision, _sha(base), user=user, evidence=evidence)
     made = replace(made, training_file=wish.training_file)
     made = _without_refused(made, wish)
@@ -136,7 +137,7 @@ def _creation(wish: Wish, user: str, parent: str, is_private: bool) -> Plan:
     if parent and wish.private and not is_private:
         raise _exists(wish.to)
     target = _effective(api.read(wish.target))
-    evidence = gather(target, target, variant=wish.variant, allow=wish.allow)
+    evidence = gather(target, target, variant=wish.variant, allow=wish.allow, policy=wish.policy)
     private = is_private or wish.private
     made = Plan("refuse", wish.to.repo, "main", "", parent, user, evidence=evidence, private=private)
     made = _without_refused(made, wish)

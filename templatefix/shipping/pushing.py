@@ -15,7 +15,7 @@ from templatefix.hub import HubId
 from templatefix.hub.problems import explained, not_logged_in
 from templatefix.hub.snapshot import api as client
 from templatefix.hub.snapshot import fetch, resolve
-from templatefix.model import Evidence, Plan, Pushed, Variant, Verdict
+from templatefix.model import DEFAULT_POLICY, Evidence, Plan, Policy, Pushed, Variant, Verdict
 from templatefix.report import pull_request
 from templatefix.shipping.files import place
 from templatefix.shipping.planning import Wish, destination, plan
@@ -34,6 +34,7 @@ def push(
     variant: Variant = "same-text",
     allow: Collection[str] = (),
     partial: bool = False,
+    policy: Policy = DEFAULT_POLICY,
 ) -> Pushed:
     """Open a pull request that puts the right markers into a model's chat templates, or say what it would be.
 
@@ -53,6 +54,7 @@ def push(
         variant (`str`): See [`fix`].
         allow (`Collection[str]`): See [`fix`].
         partial (`bool`): Where some templates are refused, push the others all the same.
+        policy ([`Policy`]): See [`fix`].
 
     Returns:
         [`Pushed`]: `.plan` with its `.action`, `.diff()` and `.evidence`; `.url` and `.sha` of what was pushed.
@@ -63,7 +65,7 @@ def push(
     """
     name = os.fspath(target)
     where = destination(name, to, revision)
-    wish = Wish(name if to else where, where, direct, training_file, private, variant, allow, partial)
+    wish = Wish(name if to else where, where, direct, training_file, private, variant, allow, partial, policy)
     made = plan(wish)
     if dry_run or made.action in ("refuse", "nothing"):
         return Pushed(made)
@@ -136,4 +138,5 @@ def _judged(evidence: Evidence, source: str) -> Verdict:
     if not source:
         return Verdict()
     before = evidence.template
-    return api.verify_template(replace(before, source=source), None if evidence.declared else before)
+    original = None if evidence.declared else before
+    return api.verify_template(replace(before, source=source), original, policy=evidence.verdict.policy)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from templatefix.errors import PreflightError, UsageError
-from templatefix.model import Severity
+from templatefix.model import DEFAULT_POLICY, Policy, Severity
 from templatefix.training import faults
 from templatefix.training.checklist import checklist
 from templatefix.training.checks import findings
@@ -79,6 +79,7 @@ def preflight(
     rows: int = ROWS,
     allow: Collection[str] = (),
     quiet: bool = False,
+    policy: Policy = DEFAULT_POLICY,
 ) -> Preflight:
     """Look at what a trainer really trains on, and print it.
 
@@ -91,6 +92,7 @@ def preflight(
         rows (`int`): How many rows to compare.
         allow (`Collection[str]`): Codes or names that are meant, such as `TRN002`; they are not reported.
         quiet (`bool`): Print nothing.
+        policy ([`Policy`]): Which turns are meant to be trained, and where their spans begin; see [`templatefix.fix`].
 
     Returns:
         [`Preflight`]: `.findings`, `.ok`, `.checklist`; `.require()` raises if an error is among them.
@@ -98,10 +100,17 @@ def preflight(
     Raises:
         UsageError: It is no trainer, has no rows, labels or tokenizer, or `allow` names something else.
     """
-    return examine(read(target, tokenizer), rows=rows, allow=allow, quiet=quiet)
+    return examine(read(target, tokenizer), rows=rows, allow=allow, quiet=quiet, policy=policy)
 
 
-def examine(setup: Setup, *, rows: int = ROWS, allow: Collection[str] = (), quiet: bool = False) -> Preflight:
+def examine(
+    setup: Setup,
+    *,
+    rows: int = ROWS,
+    allow: Collection[str] = (),
+    quiet: bool = False,
+    policy: Policy = DEFAULT_POLICY,
+) -> Preflight:
     """Look at a training run; see [`preflight`]."""
     named = {each: faults.find(each) for each in ([allow] if isinstance(allow, str) else allow)}
     if unknown := sorted(name for name, fault in named.items() if fault is None):
@@ -110,7 +119,7 @@ def examine(setup: Setup, *, rows: int = ROWS, allow: Collection[str] = (), quie
         )
     if not hasattr(setup.text_tokenizer, "decode"):
         raise UsageError("there is no tokenizer to decode the rows with", cure="pass `tokenizer=`.")
-    reference = Reference.of(setup)
+    reference = Reference.of(setup, policy)
     scanned = scan(setup, () if isinstance(reference, str) else reference.learned.leads)
     seen = Seen(setup, reference, scanned, look(setup, reference, scanned, rows))
     found = tuple(each for each in findings(seen) if each.fault not in named.values())

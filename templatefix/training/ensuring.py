@@ -9,14 +9,20 @@ from typing import Any, TypeVar
 
 from templatefix import api
 from templatefix.errors import RefusedError, UsageError
-from templatefix.model import Outcome, Variant
+from templatefix.model import DEFAULT_POLICY, Outcome, Policy, Variant
 from templatefix.sources.objects import HasChatTemplate
 from templatefix.training.proving import proven, remember
 
 Tokenizer = TypeVar("Tokenizer", bound=HasChatTemplate)
 
 
-def ensure(tokenizer: Tokenizer, *, variant: Variant = "same-text", allow: Collection[str] = ()) -> Tokenizer:
+def ensure(
+    tokenizer: Tokenizer,
+    *,
+    variant: Variant = "same-text",
+    allow: Collection[str] = (),
+    policy: Policy = DEFAULT_POLICY,
+) -> Tokenizer:
     """Make sure that the markers of a tokenizer's chat template are right; patch it in memory where they are not.
 
     Nothing but `chat_template` changes, and that only once every named variant is proven, on the tokenizer's own
@@ -26,6 +32,7 @@ def ensure(tokenizer: Tokenizer, *, variant: Variant = "same-text", allow: Colle
         tokenizer (`PreTrainedTokenizerBase` or `ProcessorMixin`): What `apply_chat_template` is called on in training.
         variant (`str`): See [`templatefix.fix`].
         allow (`Collection[str]`): See [`templatefix.fix`].
+        policy ([`Policy`]): See [`templatefix.fix`].
 
     Returns:
         The same object.
@@ -44,9 +51,9 @@ def ensure(tokenizer: Tokenizer, *, variant: Variant = "same-text", allow: Colle
     """
     _expect(tokenizer)
     templates = [each for each in api.read(tokenizer) if each.effective]
-    outcomes = [proven(each, variant=variant, allow=allow) for each in templates]
+    outcomes = [proven(each, variant=variant, allow=allow, policy=policy) for each in templates]
     for outcome in outcomes:
-        _require(outcome, tokenizer)
+        _require(outcome, tokenizer, policy)
     if any(outcome.after != outcome.before for outcome in outcomes):
         _set(tokenizer, {outcome.template.name: outcome.after for outcome in outcomes})
     return tokenizer
@@ -54,7 +61,11 @@ def ensure(tokenizer: Tokenizer, *, variant: Variant = "same-text", allow: Colle
 
 @contextmanager
 def training_template(
-    tokenizer: Tokenizer, *, variant: Variant = "same-text", allow: Collection[str] = ()
+    tokenizer: Tokenizer,
+    *,
+    variant: Variant = "same-text",
+    allow: Collection[str] = (),
+    policy: Policy = DEFAULT_POLICY,
 ) -> Iterator[Tokenizer]:
     """Train with proven markers, and keep the inference template: it comes back at the end, and is what is saved.
 
@@ -65,6 +76,7 @@ def training_template(
         tokenizer (`PreTrainedTokenizerBase` or `ProcessorMixin`): See [`ensure`].
         variant (`str`): See [`templatefix.fix`].
         allow (`Collection[str]`): See [`templatefix.fix`].
+        policy ([`Policy`]): See [`templatefix.fix`].
 
     Raises:
         RefusedError: No patch is proven; nothing has changed.
@@ -80,7 +92,7 @@ def training_template(
     _expect(tokenizer)
     holder: Any = tokenizer
     before, own = holder.chat_template, vars(holder).get("save_pretrained")
-    ensure(tokenizer, variant=variant, allow=allow)
+    ensure(tokenizer, variant=variant, allow=allow, policy=policy)
     holder.save_pretrained = _SavesInference(holder, before, own)
     try:
         yield tokenizer
@@ -120,7 +132,7 @@ def _expect(tokenizer: Any) -> None:
         )
 
 
-def _require(outcome: Outcome, tokenizer: Any) -> None:
+def _require(outcome: Outcome, tokenizer: Any, policy: Policy) -> None:
     """Check that the template is proven, on the tokens too."""
     label = outcome.template.label
     if outcome.refusal is not None:
@@ -133,7 +145,7 @@ def _require(outcome: Outcome, tokenizer: Any) -> None:
         )
     after = replace(outcome.template, source=outcome.after)
     # A declared change of the text is judged when the patch is made; what is asked here is whether tokens follow.
-    verdict = api.verify_template(after, tokenizer=tokenizer)
+    verdict = api.verify_template(after, tokenizer=tokenizer, policy=policy)
     if verdict.outcome != "holds":
         check = verdict.blame
         said = f"{check.claim} {check.outcome} on the probe {check.probe!r}: {check.detail}" if check else ""
@@ -142,7 +154,7 @@ def _require(outcome: Outcome, tokenizer: Any) -> None:
             where=label,
             cure="`templatefix verify --tokenizer DIR` shows each claim.",
         )
-    remember(after, verdict)
+    remember(after, verdict, policy)
 
 
 def _set(tokenizer: Any, sources: dict[str, str]) -> None:

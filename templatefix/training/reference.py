@@ -10,7 +10,7 @@ from typing import Any
 from templatefix import api
 from templatefix.errors import RenderError, SourceError, SyntaxProblem
 from templatefix.judge.encoding import encode, kept, unwrapped
-from templatefix.model import Outcome, Template
+from templatefix.model import DEFAULT_POLICY, Outcome, Policy, Template
 from templatefix.probes import Probe, given
 from templatefix.render import Renderer
 from templatefix.syntax import parse
@@ -59,8 +59,8 @@ class Reference:
     with_tools: Renderer | str | None = None
 
     @classmethod
-    def of(cls, setup: Setup) -> Reference | str:
-        """Return the reference for a training run, or the reason why there is none."""
+    def of(cls, setup: Setup, policy: Policy = DEFAULT_POLICY) -> Reference | str:
+        """Return the reference for a training run and a policy, or the reason why there is none."""
         if setup.tokenizer is None:
             return "no tokenizer is known"
         tokenizer = unwrapped(setup.tokenizer)
@@ -70,9 +70,9 @@ class Reference:
             return error.what
         saved = api.main(templates)
         used = setup.template if isinstance(setup.template, str) else saved.source
-        outcome = proven(replace(saved, source=used))
+        outcome = proven(replace(saved, source=used), policy=policy)
         if outcome.refusal is not None and saved.source != used:  # TRL's own; the one it stands for may do
-            outcome = proven(saved)
+            outcome = proven(saved, policy=policy)
         if outcome.refusal is not None:
             return f"the markers of the chat template are not proven: {outcome.reason}"
         renderer = Renderer(outcome.after, api.template_variables(saved, setup.tokenizer))
@@ -84,7 +84,7 @@ class Reference:
         named = {
             each.name: each for each in templates if each.effective and not isinstance(setup.template, str)
         }
-        other = _with_tools(named["tool_use"], setup.tokenizer) if "tool_use" in named else None
+        other = _with_tools(named["tool_use"], setup.tokenizer, policy) if "tool_use" in named else None
         return cls(outcome, tokenizer, renderer, learned, other)
 
     def owed(self, row: Mapping[str, Any]) -> Owed | str:
@@ -139,8 +139,8 @@ class Reference:
         return range(start, start)
 
 
-def _with_tools(template: Template, tokenizer: Any) -> Renderer | str:
-    outcome = proven(template)
+def _with_tools(template: Template, tokenizer: Any, policy: Policy) -> Renderer | str:
+    outcome = proven(template, policy=policy)
     if outcome.refusal is not None:
         return f"the markers of the template {template.name!r} are not proven: {outcome.reason}"
     return Renderer(outcome.after, api.template_variables(template, tokenizer))
