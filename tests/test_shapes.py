@@ -88,6 +88,7 @@ SHAPES = {
     "unasked_prompt": ("partition", ["Yes.<over>", "No."]),
     "message_tools": ("guard", ["\nYes.", "\nNo."]),
     "last_apart": ("split", ["Yes.\n<over>", "No.\n<over>"]),
+    "closed_by_next": ("guard", ["Yes.<|end|>", "No.<|end|>"]),
     "ends_once": ("guard", ["Yes.", "No.</s>"]),
     "opens_apart": ("wrap", ["<say>Yes.</say></turn>", "<say>No.</say></turn>"]),
     "question_asks": ("wrap", ["Yes.\n", "No.\n"]),

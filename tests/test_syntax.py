@@ -102,6 +102,7 @@ def test_chains_are_taken_apart(code: str, count: int) -> None:
         (r"'a\u0041b'", 2, r"a\u0041", "b"),
         ('"it\'s"', 2, "it", "'s"),
         ("'a\nb'", 2, "a\n", "b"),
+        (r"'<\s> '", 4, r"<\s>", " "),  # an escape that Python does not know
     ],
 )
 def test_literals_are_cut_in_their_own_spelling(literal: str, offset: int, head: str, tail: str) -> None:

@@ -250,6 +250,10 @@ class _Search:
             lead = start
             while lead > low and full.at(lead - 1) == k and full.text[lead - 1].isspace():
                 lead -= 1
+            if lead < start:
+                self.prompt_ends.add(
+                    lead
+                )  # as of turns that a prompt opens, which print these blanks behind it
             return set(range(lead, start + 1)), frozenset(self.flags | {"bare"})
         if not self.rendered:
             return "the template raises where a generation prompt is asked for"

@@ -58,10 +58,9 @@ def find(family: str) -> Patch:
 def candidates(
     source: str, patches: Sequence[Patch] | None = None, variant: Variant = "same-text"
 ) -> Iterator[Candidate]:
-    """Yield what patches make of a template that they fit: those reviewed on it first.
+    """Yield what patches make of a template that they fit: those reviewed on it first, then the most specific.
 
-    Around and between small anchors, a template nobody reviewed may do anything; so a patch is for the templates
-    it was reviewed on alone, unless it says that its anchor holds the whole turn.
+    Around and between anchors, a template nobody reviewed may do anything: the judge decides.
 
     Args:
         source (`str`): The template.
@@ -70,8 +69,8 @@ def candidates(
     """
     patches = load() if patches is None else patches
     safety = Safety.UNSAFE if variant == "training" else Safety.SAFE
-    fitting = [patch for patch in patches if patch.safety is safety and patch.may_try(source)]
-    for patch in sorted(fitting, key=lambda each: not each.knows(source)):
+    fitting = [patch for patch in patches if patch.safety is safety and patch.fits(source)]
+    for patch in sorted(fitting, key=lambda each: (not each.knows(source), -each.size)):
         yield patch.candidate(source)
 
 

@@ -41,8 +41,6 @@ class Patch:
         seen (`tuple[str, ...]`): sha256 of the pristine templates it was reviewed on, newlines normalised.
         edits (`tuple[Anchor, ...]`): What it does.
         path (`Path`): The file it was read from.
-        unseen (`bool`): Whether its one anchor holds so much of a turn that the patch may be tried on templates that
-            nobody reviewed.
         changes (`tuple[Change, ...]`): Where the text is meant to differ; the patch is for those who ask for it.
     """
 
@@ -52,7 +50,6 @@ class Patch:
     seen: tuple[str, ...]
     edits: tuple[Anchor, ...]
     path: Path
-    unseen: bool = False
     changes: tuple[Change, ...] = ()
 
     @property
@@ -64,9 +61,10 @@ class Patch:
         """Whether the patch was reviewed on this very template."""
         return digest(source) in self.seen
 
-    def may_try(self, source: str) -> bool:
-        """Whether the patch was reviewed on this template, or may be tried on others, and fits."""
-        return (self.unseen or self.knows(source)) and self.fits(source)
+    @property
+    def size(self) -> int:
+        """How many characters of a template it asks for."""
+        return sum(len(anchor.find) for anchor in self.edits)
 
     def fits(self, source: str) -> bool:
         """Whether each anchor stands exactly once in the template, apart from the others."""

@@ -13,7 +13,7 @@ from templatefix.model import Change
 from templatefix.registry.patch import Anchor, Patch
 
 _KEYS = {"family": str, "models": list, "why": str, "seen": list, "edit": list}
-_OPTIONAL = {"unseen": bool, "changes": list}
+_OPTIONAL = {"changes": list}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _EDIT = re.compile(r"^\[\[edit\]\]", re.MULTILINE)
 
@@ -49,12 +49,9 @@ def parse(text: str, path: Path) -> Patch:
         if times > 1:
             twice = next(anchor.line for anchor in reversed(edits) if anchor.find == find)
             raise file.error("two [[edit]]s have the same `find`", twice)
-    if data.get("unseen") and len(edits) > 1:
-        cure = "around and between several anchors, a template nobody reviewed may do anything."
-        raise file.error("'unseen' goes with one [[edit]]", file.key("unseen"), cure)
-    names, seen, unseen = tuple(data["models"]), tuple(data["seen"]), data.get("unseen", False)
+    names, seen = tuple(data["models"]), tuple(data["seen"])
     changes = tuple(_change(each, file) for each in data.get("changes", ()))
-    return Patch(data["family"], names, data["why"].strip(), seen, edits, path, unseen, changes)
+    return Patch(data["family"], names, data["why"].strip(), seen, edits, path, changes)
 
 
 class _File:

@@ -30,8 +30,6 @@ def write(patch: Patch, names: Mapping[str, str] | None = None) -> str:
         comment = " ".join(_CONTROL.sub("", names.get(sha, "")).split())
         lines.append(f"  {_line(sha)}," + (f"  # {comment}" if comment else ""))
     lines.append("]")
-    if patch.unseen:
-        lines.append("unseen = true")
     for change in patch.changes:
         lines += ["", "[[changes]]", f"probe = {_line(change.probe)}", f"why = {_line(change.why)}"]
     for anchor in patch.edits:

@@ -96,8 +96,8 @@ def cut(literal: Span, text: str, offset: int) -> int | None:
         return None
     index = value = 0
     while index < len(body) and value < offset:
-        index += _escape_length(body, index)
-        value += 1
+        begin, index = index, index + _escape_length(body, index)
+        value += len(decode(body[begin:index]))  # an escape that Python does not know stays as it is written
     return (
         literal.start + 1 + index
         if value == offset and decode(body[:index]) + decode(body[index:]) == decode(body)

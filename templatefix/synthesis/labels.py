@@ -114,7 +114,7 @@ def _label(case: Expectation, prefill: Prefill, special_tokens: Sequence[str], p
                 paint(first, last, EITHER)
             paint(turn.end, end, EITHER)
         # Whitespace behind the end of turn is better left out, but harmless.
-        while end < len(trace.text) and trace.text[end].isspace() and trace.at(end) == turn.message:
+        while end < len(trace.text) and trace.text[end].isspace() and trace.at(end) in (turn.message, None):
             labels[end] = EITHER
             end += 1
         if turn.next_stop:
