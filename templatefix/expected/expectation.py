@@ -199,7 +199,8 @@ class Expectations:
             if isinstance(turn, Undecided):
                 return found or turn
             if found is not None and turn.start not in found.starts:
-                return replace(turn, starts=found.starts, prompted=None)
+                best = self.sites.best_start(trace, messages, found.starts)
+                return replace(turn, starts=turn.starts | found.starts, prompted=best)
             early = (
                 self.sites.first_inside(trace, messages, turn) if found is None and turn.optional else None
             )

@@ -24,10 +24,12 @@ class Sites:
 
     Args:
         labels (`dict`): For each place, the labels that decided turns give to what it prints.
+        blanks (`dict`): The same of whitespace in literals, which decides nothing but where a span starts at best.
         open (`dict[tuple, int]`): Places printed in undecided turns, and a source offset to name them by.
     """
 
     labels: dict[Site, set[Label]] = field(default_factory=dict)
+    blanks: dict[Site, set[Label]] = field(default_factory=dict)
     open: dict[Site, int] = field(default_factory=dict)
     _learned: set[Any] = field(default_factory=set, repr=False)
     _known: dict[Any, Sequence[tuple[int, int, Label | None]]] = field(default_factory=dict, repr=False)
@@ -53,8 +55,8 @@ class Sites:
                 for at, site in zip(
                     range(start, end), _sites(trace, messages, index, start, end), strict=False
                 ):
-                    if not trace.text[at].isspace() or site[0] != "literal":
-                        self.labels.setdefault(site, set()).add(label)
+                    blank = trace.text[at].isspace() and site[0] == "literal"
+                    (self.blanks if blank else self.labels).setdefault(site, set()).add(label)
 
     def agrees(self, trace: Trace, messages: Conversation, spans: Sequence[Span]) -> bool:
         """Whether each place that prints a conversation has one label, and the spans are what the labels say.
@@ -119,6 +121,23 @@ class Sites:
                     return None
                 found.append((at, stop, label or "any"))
         return _span(found, undecided.message, trace)
+
+    def best_start(self, trace: Trace, messages: Conversation, starts: frozenset[int]) -> int:
+        """Return which of some starts, with whitespace between them, is that of other turns.
+
+        Args:
+            trace (`Trace`): The render.
+            messages (`list[dict]`): The conversation.
+            starts (`frozenset[int]`): Where the span may start.
+        """
+        best = max(starts)
+        while best - 1 >= min(starts):
+            index = trace.segment(best - 1)
+            site = next(_sites(trace, messages, index, best - 1, best))
+            if self.blanks.get(site, set()) - {"any"} != {"in"}:
+                break
+            best -= 1
+        return best if best in starts else max(starts)
 
     def first_inside(self, trace: Trace, messages: Conversation, turn: ExpectedSpan) -> int | None:
         """Return where the first place stands that is inside, between the header of a turn and its start."""
