@@ -36,7 +36,7 @@ PATCHED = {
 @pytest.mark.parametrize("name", PATCHED)
 def test_masked_text(name: str) -> None:
     method, texts = PATCHED[name]
-    outcome = fix(Template.from_source(fixture(name)))
+    outcome = fix(Template.from_source(fixture(name)), propose=candidates)
     assert (outcome.status, outcome.method) == ("patched", method), outcome.reason
     assert outcome.verdict.proven
     rendered = tracked(outcome.after, probe("two turns"), PLACEHOLDERS)
