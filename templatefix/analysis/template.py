@@ -13,7 +13,7 @@ from templatefix.analysis.trace import Trace
 from templatefix.analysis.view import Tools, View
 from templatefix.errors import LimitError, RenderError
 from templatefix.model import Conversation, Message
-from templatefix.probes import PLACEHOLDERS, Probe, asked_variables, values_for
+from templatefix.probes import MATRIX, PLACEHOLDERS, Probe, asked_variables, values_for
 from templatefix.render import Renderer
 from templatefix.render.traced import TracedTemplate
 from templatefix.syntax import Source
@@ -23,6 +23,7 @@ ANSWER: Message = {"role": "assistant", "content": "Paris."}
 """A plain question and its answer. Their texts are found by origin, so any would do."""
 
 _Render = TypeVar("_Render", str, Trace)
+_Prompt = tuple[str, bool]
 
 
 class TemplateAnalysis:
@@ -184,27 +185,32 @@ class TemplateAnalysis:
 
     @cached_property
     def settings(self) -> tuple[Mapping[str, Any], ...]:
-        """The variables, one value each, that change what a generation prompt prints after a question."""
+        """The variables, one value each, that change what a generation prompt prints after a question or a tool."""
         found: list[Mapping[str, Any]] = [{}]
-        plain = self._prompt({})
+        plain = self._prompts({})
         seen = {plain}
         switches = [("enable_thinking", value) for value in (True, False)]
         for name, value in (*switches, *_values(self.source, asked_variables(self.source))):
-            prompt = self._prompt({name: value})
-            if prompt is not None and prompt != plain:
+            prompts = self._prompts({name: value})
+            if prompts[0] is None:
+                continue
+            if prompts != plain:
                 self.prompt_variables.add(name)
-            if prompt is not None and prompt not in seen:
-                seen.add(prompt)
+            if prompts not in seen:
+                seen.add(prompts)
                 found.append({name: value})
         return tuple(found)
 
-    def _prompt(self, options: Mapping[str, Any]) -> tuple[str, bool] | None:
-        """What is printed behind a question, and whether it is printed unasked."""
-        chat = self._question
-        asked, unasked = (self.traced(chat, None, prompt, options) for prompt in (True, False))
-        if asked is None or not asked.own(0):
+    def _prompts(self, options: Mapping[str, Any]) -> tuple[_Prompt | None, _Prompt | None]:
+        return self._prompt([self.ask], None, options), self._prompt(*self._result, options)
+
+    def _prompt(self, chat: Conversation, tools: Tools, options: Mapping[str, Any]) -> _Prompt | None:
+        """What is printed behind a conversation, and whether it is printed unasked."""
+        asked, unasked = (self.traced(chat, tools, prompt, options) for prompt in (True, False))
+        own = asked.own(len(chat) - 1) if asked else []
+        if asked is None or not own:
             return None
-        return asked.text[asked.own(0)[-1][1] :], unasked is not None and unasked.text == asked.text
+        return asked.text[own[-1][1] :], unasked is not None and unasked.text == asked.text
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -243,8 +249,10 @@ class TemplateAnalysis:
         return self._dialogue[1]
 
     @cached_property
-    def _question(self) -> Conversation:
-        return [self.ask]
+    def _result(self) -> tuple[Conversation, Tools]:
+        """A question, a call and its result, with the tools on offer."""
+        like = next(each for each in MATRIX if each.name == "tool call, then the tool")
+        return like.messages, like.tools
 
 
 def _in_parts(message: Message) -> Message:
