@@ -94,10 +94,11 @@ def find_end(view: View, full: Trace, k: int) -> End | str:
         -1,
     )
     if last and rest:
-        middle = _closed_by_next(view, k) or (plain if plain and not printed else "")
+        middle = _closed_by_next(view, k).strip() or (plain if plain and not printed else "")
         tail = full.text[own[-1][1] :] if own else ""
-        if middle and tail.startswith(middle):
-            closing = (own[-1][1], own[-1][1] + len(middle))
+        if middle and tail.lstrip().startswith(middle):
+            start = own[-1][1] + indent_of(tail)
+            closing = (start, start + len(middle))
             return End(frozenset([closing[1]]), frozenset(flags | {"after-loop"}), stop=closing)
         if not closed:  # the text at the very end may be a stop
             return End(frozenset([end, rest]), frozenset(flags | {"after-loop", "soft-end"}))

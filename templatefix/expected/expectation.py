@@ -225,8 +225,10 @@ def _out_of_order(probe: Probe, turn: Turn) -> bool:
 
 def _unsupported(view: View, trace: Trace, probe: Probe) -> str:
     """Say why a template does not support the form of a conversation."""
-    parts = any(isinstance(message.get("content"), list | dict) for message in probe.messages)
-    if parts and trace.rendered.lists:
+    if any(
+        isinstance(probe.messages[at].get("content"), list | dict) and probe.messages[at].get("role") != "tool"
+        for at in trace.rendered.lists
+    ):
         return "content in this form is printed as Python's repr"
     turns = [str(message.get("role")) for message in probe.messages]
     if not view.analysis.reads_roles and any(
