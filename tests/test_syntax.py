@@ -165,6 +165,21 @@ def _guard(test: str) -> str:
             "{% macro f() %}{{ x }}{% endmacro %}{% generation %}{% set x = 1 %}{% endgeneration %}{{ f() }}",
             False,
         ),
+        (  # what a macro calls its own parameter is another name
+            "{% macro f(x) %}{{ x }}{% endmacro %}{% set x = 1 %}{{ f(x) }}",
+            "{% macro f(x) %}{{ x }}{% endmacro %}{% generation %}{% set x = 1 %}{{ f(x) }}{% endgeneration %}",
+            True,
+        ),
+        (  # but its default is read outside
+            "{% macro f(y=x) %}{{ y }}{% endmacro %}{% set x = 1 %}{{ f() }}",
+            "{% macro f(y=x) %}{{ y }}{% endmacro %}{% generation %}{% set x = 1 %}{% endgeneration %}{{ f() }}",
+            False,
+        ),
+        (  # and what is set in the macro itself is its parameter
+            "{% macro f(x) %}{% set x = 1 %}{{ x }}{% endmacro %}{{ f(2) }}",
+            "{% macro f(x) %}{% generation %}{% set x = 1 %}{% endgeneration %}{{ x }}{% endmacro %}{{ f(2) }}",
+            False,
+        ),
         (  # what is set behind a marker, or in it, makes other names of the same text
             "{{ x }}{% set x = 1 %}{{ x }}{% set x = 2 %}",
             "{% generation %}{{ x }}{% set x = 1 %}{{ x }}{% endgeneration %}{% set x = 2 %}",

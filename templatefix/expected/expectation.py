@@ -226,7 +226,8 @@ def _out_of_order(probe: Probe, turn: Turn) -> bool:
 def _unsupported(view: View, trace: Trace, probe: Probe) -> str:
     """Say why a template does not support the form of a conversation."""
     if any(
-        isinstance(probe.messages[at].get("content"), list | dict) and probe.messages[at].get("role") != "tool"
+        isinstance(probe.messages[at].get("content"), list | dict)
+        and probe.messages[at].get("role") != "tool"
         for at in trace.rendered.lists
     ):
         return "content in this form is printed as Python's repr"

@@ -39,7 +39,7 @@ def hazard(tree: nodes.Template, body: list[nodes.Node]) -> str:
     if not inside and not bare:
         return ""
     path = _path(tree, body[0])
-    if found := inside & names.read_after(end, _others(path)):
+    if found := inside & names.read_after(end, path):
         return f"{min(found)!r} is set inside and read behind"
     known = _set_before(path, stored)
     if found := (bare & names.assigned_after(end)) - known:
@@ -170,19 +170,24 @@ class _NamesOf:
         read (`list[tuple[int, str]]`): Names that are read, with their offsets.
         bare (`list[tuple[int, str]]`): Those of them that may be read before anything in scope sets them.
         closure (`list[tuple[int, str]]`): Those of them that mean something else inside a block.
-        in_macros (`frozenset[str]`): Names that macros read.
+        in_macros (`list[tuple[int, str]]`): Names that macros read.
+        parameters (`list[tuple[int, int]]`): Those of them that a macro has as parameters: its identity, and where.
         assigned (`list[tuple[int, str]]`): Names that are set.
     """
 
     read: list[tuple[int, str]]
     bare: list[tuple[int, str]]
     closure: list[tuple[int, str]]
-    in_macros: frozenset[str]
+    in_macros: list[tuple[int, str]]
+    parameters: list[tuple[int, int]]
     assigned: list[tuple[int, str]]
 
-    def read_after(self, offset: int, but: set[int]) -> set[str]:
-        """Names that are read behind an offset, or in any macro."""
-        return {name for at, name in _from(self.read, offset) if at not in but} | self.in_macros
+    def read_after(self, offset: int, path: list[nodes.Node]) -> set[str]:
+        """Names that are read behind an offset or in any macro, once what is at the end of a path has set them."""
+        around = set(map(id, path))
+        passed = {at for macro, at in self.parameters if macro not in around}
+        behind = {name for at, name in _from(self.read, offset) if at not in passed | _others(path)}
+        return behind | {name for at, name in self.in_macros if at not in passed}
 
     def assigned_after(self, offset: int) -> set[str]:
         """Names that are set behind an offset."""
@@ -217,7 +222,14 @@ def _names_of(tree: nodes.Template) -> _NamesOf:
         [(at, name) for at, name, _ in read],
         [(at, name) for at, name, known in read if not known],
         [(at, name) for at, name, _ in read if name in CLOSURE_NAMES],
-        frozenset(name.name for macro in macros for name in _names(macro, "load")),
+        [(_at(name), name.name) for macro in macros for name in _names(macro, "load")],
+        [
+            (id(macro), _at(name))
+            for macro in macros
+            for each in macro.body
+            for name in _names(each, "load")
+            if name.name in {parameter.name for parameter in macro.args}
+        ],
         sorted((_at(name), name.name) for target in targets for name in _names(target, "store")),
     )
 
