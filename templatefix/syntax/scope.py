@@ -209,7 +209,7 @@ def _from(names: list[tuple[int, str]], start: int, end: int | None = None) -> l
 
 @remembered
 def _names_of(tree: nodes.Template) -> _NamesOf:
-    macros = [
+    macros: list[nodes.Macro | nodes.CallBlock] = [
         *tree.find_all(nodes.Macro),
         *(each for each in tree.find_all(nodes.CallBlock) if not is_generation(each)),
     ]
