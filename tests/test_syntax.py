@@ -165,6 +165,16 @@ def _guard(test: str) -> str:
             "{% macro f() %}{{ x }}{% endmacro %}{% generation %}{% set x = 1 %}{% endgeneration %}{{ f() }}",
             False,
         ),
+        ("{{ 'a' + x.strip() }}", "{{ 'a' }}{{ x.strip() }}", True),  # what is stripped is a string
+        ("{{ 'a' + (x | trim) }}", "{{ 'a' }}{{ x | trim }}", True),
+        ("{{ 'a' + x.split('b')[-1] }}", "{{ 'a' }}{{ x.split('b')[-1] }}", True),
+        ("{{ 'a' + x.split(y)[-1] }}", "{{ 'a' }}{{ x.split(y)[-1] }}", False),  # may be split into nothing
+        ("{{ 'a' + x.split('b')[1] }}", "{{ 'a' }}{{ x.split('b')[1] }}", False),
+        ("{{ 'a' + (x.strip() if y else 'b') }}", "{{ 'a' }}{{ x.strip() if y else 'b' }}", True),
+        ("{{ 'a' + (x.strip() if y) }}", "{{ 'a' }}{{ x.strip() if y }}", False),
+        ("{{ 'a' + x.get('b') }}", "{{ 'a' }}{{ x.get('b') }}", False),
+        ("{{ 'a' + (x | first) }}", "{{ 'a' }}{{ x | first }}", False),
+        ("{{ 'a' + x }}", "{{ 'a' }}{{ x }}", False),
         (  # what a macro calls its own parameter is another name
             "{% macro f(x) %}{{ x }}{% endmacro %}{% set x = 1 %}{{ f(x) }}",
             "{% macro f(x) %}{{ x }}{% endmacro %}{% generation %}{% set x = 1 %}{{ f(x) }}{% endgeneration %}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TypeGuard
 
 from jinja2 import nodes
 
@@ -59,9 +60,10 @@ def operator_between(left: nodes.Expr, right: nodes.Expr, text: str) -> str:
 
 
 def operators(found: list[nodes.Expr], text: str) -> list[str]:
-    """Say of each operand of a chain whether it must be a string: `string` if so, else `any`.
+    """Say of each operand of a chain whether rendering fails unless it is a string: `string` if so, else `any`.
 
-    `+` next to a string raises for anything else; `~` binds tighter and converts.
+    `+` next to a string raises for anything else; `~` binds tighter and converts. What cannot be anything but a string
+    is `any` too.
 
     Args:
         found (`list[jinja2.nodes.Expr]`): The operands, as `atoms` returns them.
@@ -69,7 +71,39 @@ def operators(found: list[nodes.Expr], text: str) -> list[str]:
     """
     between = [operator_between(one, other, text) for one, other in pairwise(found)]
     beside = zip(["", *between], [*between, ""], strict=True)
-    return ["string" if "+" in pair and "~" not in pair else "any" for pair in beside]
+    return [
+        "string" if "+" in pair and "~" not in pair and not surely_text(atom) else "any"
+        for atom, pair in zip(found, beside, strict=True)
+    ]
+
+
+_TEXT_FILTERS = frozenset(
+    ("format", "indent", "join", "lower", "replace", "string", "tojson", "trim", "upper")
+)
+_TEXT_METHODS = frozenset(
+    ("format", "join", "lower", "lstrip", "replace", "rstrip", "strip", "title", "upper")
+)
+"""Methods that strings alone have, of all that JSON can hold, and that give a string."""
+_CUTTING_METHODS = frozenset(("partition", "rpartition", "rsplit", "split"))
+"""Methods that strings alone have, and that give a list whose first and last items are strings."""
+
+
+def surely_text(node: nodes.Expr) -> bool:
+    """Whether an expression is a string wherever it can be read without an error."""
+    if isinstance(node, nodes.Concat) or is_literal(node):
+        return True
+    if isinstance(node, nodes.Filter):
+        return node.name in _TEXT_FILTERS
+    if isinstance(node, nodes.CondExpr):
+        return node.expr2 is not None and surely_text(node.expr1) and surely_text(node.expr2)
+    if isinstance(node, nodes.Getitem):
+        cuts = _calls(node.node, _CUTTING_METHODS) and bool(node.node.args) and is_literal(node.node.args[0])
+        return cuts and node.arg in (nodes.Const(0), nodes.Neg(nodes.Const(1)))
+    return _calls(node, _TEXT_METHODS)
+
+
+def _calls(node: nodes.Expr, methods: frozenset[str]) -> TypeGuard[nodes.Call]:
+    return isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) and node.node.attr in methods
 
 
 def is_literal(node: nodes.Expr) -> bool:

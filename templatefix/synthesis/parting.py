@@ -9,7 +9,7 @@ from jinja2 import nodes
 
 from templatefix.model import Edit, Span
 from templatefix.syntax import Source, span_of
-from templatefix.syntax.chain import operators
+from templatefix.syntax.chain import operators, surely_text
 from templatefix.synthesis.outputs import Cut, Run
 from templatefix.synthesis.writing import CannotWrite, before, unused
 
@@ -106,7 +106,7 @@ def part(
     strict = operators(list(found), source.text)
     for atom in sorted({place.atom for place in places}):
         here = [place for place in places if place.atom == atom]
-        value = _text(source, found[atom], strict[atom] == "string")
+        value = _text(source, found[atom], strict[atom] == "string" or surely_text(found[atom]))
         header = next((place.header for place in here if place.header), "")
         written = ""
         if header:
