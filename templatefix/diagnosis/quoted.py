@@ -38,6 +38,8 @@ def asked(case: Case, *, opens: bool) -> tuple[str, int] | None:
             header = before.strip()
             if header and text.rstrip().endswith(header):
                 continue  # what opens an answer, whoever speaks next
+            if prompt and len(text.split()) == 1:
+                continue  # a generation prompt that is one word asks nothing
             if first and first[1] not in before and _says(case, text):
                 return text.strip(), case.line(trace, end + first.start(1))
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from templatefix.analysis import Interval, TemplateAnalysis, Trace, View
@@ -119,6 +119,13 @@ _WEAK = frozenset(("bare", "no-prompt", "transferred"))
 """Those of them by which the start of one turn is only guessed from another."""
 
 
+def _doubted(turn: Turn) -> Turn:
+    """The turn, undecided if its start is only guessed: places that other turns decide tell it better."""
+    if isinstance(turn, Undecided) or not turn.starts or not turn.flags & _WEAK:
+        return turn
+    return Undecided(turn.message, "no generation prompt tells where it starts")
+
+
 class Expectations:
     """What a template is expected to train, inferred over many probes.
 
@@ -137,6 +144,8 @@ class Expectations:
         self._known = {name: self._decided(each) for name, each in first.items()}
         for each in self._known.values():
             self._learn(each, each.turns)
+        # Where all starts are only guessed, places are known from here on.
+        self._known = {name: self._decided(each, lambda turn: turn) for name, each in self._known.items()}
 
     def of(self, probe: Probe) -> Expectation:
         """Return what is expected on one probe."""
@@ -186,13 +195,13 @@ class Expectations:
         reason = f"prefixes of plain renders disagree: {why}"
         return Undecided(turn.message, reason, vetoed=True) if why else turn
 
-    def _decided(self, each: Expectation) -> Expectation:
+    def _decided(self, each: Expectation, doubt: Callable[[Turn], Turn] = _doubted) -> Expectation:
         trace, messages = each.trace, each.probe.messages
         if trace is None:
             return each
 
         def decided(turn: Turn) -> Turn:
-            doubted = _doubted(turn)
+            doubted = doubt(turn)
             if not isinstance(doubted, Undecided) or doubted.vetoed:
                 return turn
             found = self.sites.decide(trace, messages, doubted)
@@ -208,13 +217,6 @@ class Expectations:
 
         turns = tuple(map(decided, each.turns))
         return replace(each, turns=turns) if turns != each.turns else each
-
-
-def _doubted(turn: Turn) -> Turn:
-    """The turn, undecided if its start is only guessed: places that other turns decide tell it better."""
-    if isinstance(turn, Undecided) or not turn.starts or not turn.flags & _WEAK:
-        return turn
-    return Undecided(turn.message, "no generation prompt tells where it starts")
 
 
 def _out_of_order(probe: Probe, turn: Turn) -> bool:

@@ -124,7 +124,7 @@ def exact_span(
         detail = "text is marked that belongs to no assistant turn"
         if left is not None:
             detail = f"message {left} is marked, and it is not to be trained"
-        return [Check(Claim.EXACT_SPAN, name, "fails", "", actual, detail, line, "unowed-text-trained")]
+        return [Check(Claim.EXACT_SPAN, name, "fails", "", actual, detail, line, "unexpected-text-trained")]
     return [blank or Check(Claim.EXACT_SPAN, name, "holds")]
 
 

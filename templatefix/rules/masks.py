@@ -11,7 +11,7 @@ from templatefix.rules.rule import Hit, Subject
 _PARTS = frozenset({"call-untrained", "reasoning-untrained"})
 _FOLLOWS = {
     "text-after-turn-trained": {"other-role-trained"},
-    "unowed-text-trained": {"other-role-trained"},
+    "unexpected-text-trained": {"other-role-trained"},
     "beginning-untrained": _PARTS,
     "turn-in-pieces": _PARTS,
     "turn-unmarked": _PARTS,

@@ -28,7 +28,7 @@ class Cutting:
     """How to take a captured turn apart.
 
     Args:
-        header (`str`): Owed text begins behind this text, where it first stands; empty if it begins at once.
+        header (`str`): Trained text begins behind this text, where it first stands; empty if it begins at once.
         heads (`tuple[str, ...]`): Or behind the first of these that the turn starts with, or at once.
         strips (`bool`): Whether whitespace follows the expected text.
         guarded (`bool`): Whether other roles print there too.

@@ -22,7 +22,7 @@ class Parting:
 
     Args:
         atom (`int`): Index of an operand of an output's chain.
-        header (`str`): Owed text begins behind this text, where it first stands; empty for an end, which is where
+        header (`str`): Trained text begins behind this text, where it first stands; empty for an end, which is where
             trailing whitespace begins.
     """
 

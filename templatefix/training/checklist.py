@@ -19,7 +19,7 @@ def checklist(seen: Seen) -> tuple[str, ...]:
 
 
 def _answers(seen: Seen) -> str:
-    documents = [each for each in seen.evidence.documents if each.owed]
+    documents = [each for each in seen.evidence.documents if each.expected]
     answers = [each for document in documents for each in _trained(document)]
     mode = "every assistant turn" if seen.setup.settings.assistant_only else "what the labels hold"
     if seen.setup.settings.completion_only and "completion" in seen.setup.columns:
@@ -29,11 +29,11 @@ def _answers(seen: Seen) -> str:
 
 def _trained(document: Document) -> list[bool]:
     """Whether something of each answer of a conversation is trained."""
-    if document.owed is None:
+    if document.expected is None:
         return []
-    cut = offset(document.labels.ids, document.owed.ids) or 0
+    cut = offset(document.labels.ids, document.expected.ids) or 0
     bits = document.labels.supervised
-    return [any(bits[max(0, start - cut) : max(0, end - cut)]) for start, end in document.owed.spans]
+    return [any(bits[max(0, start - cut) : max(0, end - cut)]) for start, end in document.expected.spans]
 
 
 def _markers(seen: Seen) -> str:

@@ -133,7 +133,7 @@ def _others(seen: Seen) -> Iterator[TrainingFinding]:
 
 def _is_fragment(seen: Seen, document: Document) -> bool:
     """Whether packing has cut off the beginning of a conversation of which something is trained."""
-    if not seen.setup.settings.packing or isinstance(seen.reference, str) or not document.owed:
+    if not seen.setup.settings.packing or isinstance(seen.reference, str) or not document.expected:
         return False
     ids, trained, learned = document.labels.ids, document.labels.supervised, seen.reference.learned
     settings = seen.setup.settings

@@ -1,4 +1,4 @@
-"""One row's labels beside what it owes."""
+"""One row's labels beside what it is expected to train."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from enum import StrEnum
 from itertools import groupby
 
 from templatefix.training.labels import Labels
-from templatefix.training.reference import Owed
+from templatefix.training.reference import ExpectedTokens
 
 
 class Deviation(StrEnum):
-    """How labels differ from what is owed."""
+    """How labels differ from what is expected."""
 
     OTHER_TEXT = "other-text"
     """The row's tokens are not those of its messages."""
@@ -47,24 +47,26 @@ class Difference:
     end: int
 
 
-def compare(labels: Labels, owed: Owed, decode: Callable[[Sequence[int]], str]) -> Iterator[Difference]:
-    """Yield where the labels of a row differ from what it owes.
+def compare(
+    labels: Labels, expected: ExpectedTokens, decode: Callable[[Sequence[int]], str]
+) -> Iterator[Difference]:
+    """Yield where the labels of a row differ from what it is expected to train.
 
     Args:
         labels ([`Labels`]): The row as it is trained; it may be cut off at one end.
-        owed ([`Owed`]): What the whole row owes.
+        expected ([`ExpectedTokens`]): What the whole row is expected to train.
         decode (`Callable`): From ids to text.
     """
-    cut = offset(labels.ids, owed.ids)
+    cut = offset(labels.ids, expected.ids)
     if cut is None:
         yield Difference(Deviation.OTHER_TEXT, 0, len(labels.ids))
         return
     count, trained = len(labels.ids), labels.supervised
-    spans = [(max(start, owed.begin), end) for start, end in owed.spans if end > owed.begin]
+    spans = [(max(start, expected.begin), end) for start, end in expected.spans if end > expected.begin]
     spans = [(start - cut, end - cut) for start, end in spans]
     within = {at for start, end in spans for at in range(start, end)}
-    history = {at - cut for start, end in owed.spans for at in range(start, min(end, owed.begin))}
-    headers = {at - cut for at in owed.headers}
+    history = {at - cut for start, end in expected.spans for at in range(start, min(end, expected.begin))}
+    headers = {at - cut for at in expected.headers}
     for start, end in spans:
         yield from _of_span(start, end, trained, count)
     after = {at for _, end in spans for at in _blank(labels.ids, end, decode)} - headers

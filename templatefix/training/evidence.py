@@ -1,4 +1,4 @@
-"""Rows of a training run as they are really trained, each beside what it owes."""
+"""Rows of a training run as they are really trained, each beside what it is expected to train."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from templatefix.training.comparing import Deviation, Difference, compare
 from templatefix.training.labels import IGNORED, Labels
-from templatefix.training.reference import Owed, Reference, has_conversation
+from templatefix.training.reference import ExpectedTokens, Reference, has_conversation
 from templatefix.training.scan import Scan
 from templatefix.training.setup import Setup
 
@@ -21,14 +21,14 @@ class Document:
     Args:
         row (`int`): The row.
         labels ([`Labels`]): Ids and labels as the loss sees them.
-        owed ([`Owed`], *optional*): What it owes, where that is known.
+        expected ([`ExpectedTokens`], *optional*): What it is expected to train, where that is known.
         reason (`str`): Why it is not known.
         differences (`tuple[Difference, ...]`): Where the two differ.
     """
 
     row: int
     labels: Labels
-    owed: Owed | None = None
+    expected: ExpectedTokens | None = None
     reason: str = ""
     differences: tuple[Difference, ...] = ()
 
@@ -99,35 +99,35 @@ def _documents(
             continue
         # A processor puts tokens of images in, so that messages do not tell what the row's tokens are.
         told = has_conversation(row) and not {"image", "images"} & set(setup.columns)
-        owed = reference.owed(row) if told else reference.found(labels.ids)
-        if isinstance(owed, str):
-            yield Document(at, labels, reason=owed)
+        expected = reference.expected(row) if told else reference.found(labels.ids)
+        if isinstance(expected, str):
+            yield Document(at, labels, reason=expected)
             continue
-        if not (owed.whole or owed.spans or setup.settings.formatting or setup.settings.packing):
+        if not (expected.whole or expected.spans or setup.settings.formatting or setup.settings.packing):
             yield Document(at, labels)  # text of no conversation, as far as one can see
             continue
         decode = setup.text_tokenizer.decode
-        found = tuple(compare(labels, owed, decode))
+        found = tuple(compare(labels, expected, decode))
         if any(each.kind is Deviation.OTHER_TEXT for each in found):
-            owed = reference.found(labels.ids)
-            found += tuple(compare(labels, owed, decode))
-        yield Document(at, labels, owed, differences=found)
+            expected = reference.found(labels.ids)
+            found += tuple(compare(labels, expected, decode))
+        yield Document(at, labels, expected, differences=found)
 
 
 def _trains_several(document: Document) -> bool:
     """Whether more than one of a conversation's answers is trained, and not simply everything."""
-    if document.owed is None or all(document.labels.supervised):
+    if document.expected is None or all(document.labels.supervised):
         return False
     untrained = sum(each.kind is Deviation.TURN_UNTRAINED for each in document.differences)
-    return len(document.owed.spans) - untrained > 1
+    return len(document.expected.spans) - untrained > 1
 
 
 def _told(document: Document) -> tuple[Difference, ...]:
     """The differences without answers before the last, which a run that trains no others may mean to leave out."""
-    owed, labels = document.owed, document.labels
-    if owed is None or owed.begin or not any(labels.supervised) or all(labels.supervised):
+    expected, labels = document.expected, document.labels
+    if expected is None or expected.begin or not any(labels.supervised) or all(labels.supervised):
         return document.differences
-    last = max((start for start, _ in owed.spans), default=0)
+    last = max((start for start, _ in expected.spans), default=0)
     return tuple(
         each
         for each in document.differences

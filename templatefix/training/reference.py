@@ -1,4 +1,4 @@
-"""What a row owes: the tokens of its answers, by proven markers, or by the tokens that open and close turns."""
+"""The tokens that a row is expected to train: by proven markers, or by the tokens that open and close turns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from templatefix.training.setup import Setup
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class ExpectedTokens:
     """The tokens of a row that are to be trained.
 
     Args:
@@ -87,8 +87,8 @@ class Reference:
         other = _with_tools(named["tool_use"], setup.tokenizer, policy) if "tool_use" in named else None
         return cls(outcome, tokenizer, renderer, learned, other)
 
-    def owed(self, row: Mapping[str, Any]) -> Owed | str:
-        """Return what a row with messages owes, or why it cannot be told.
+    def expected(self, row: Mapping[str, Any]) -> ExpectedTokens | str:
+        """Return what a row with messages is expected to train, or why that is not known.
 
         Args:
             row (`Mapping`): A row with `messages`, or with a conversational `prompt` and `completion`.
@@ -111,10 +111,10 @@ class Reference:
         except (RenderError, ValueError, KeyError, TypeError) as error:
             return f"the row does not render: {error}"
         headers = {at for start, _ in spans for at in self._header(ids, start)}
-        return Owed(ids, spans, frozenset(headers), begin)
+        return ExpectedTokens(ids, spans, frozenset(headers), begin)
 
-    def found(self, ids: Sequence[int]) -> Owed:
-        """Return what a row of token ids owes: from what stands before answers to the next token that closes turns."""
+    def found(self, ids: Sequence[int]) -> ExpectedTokens:
+        """Return what a row of token ids is expected to train: from what opens answers to what closes turns next."""
         ids, spans, at = tuple(ids), [], 0
         while at < len(ids):
             size = self.learned.lead(ids, at)
@@ -128,7 +128,7 @@ class Reference:
             # The token that closes a turn may also be the first of what stands before the next.
             at = max(start, end - 1)
         headers = {at for start, _ in spans for at in self._header(ids, start)}
-        return Owed(ids, tuple(spans), frozenset(headers), whole=False)
+        return ExpectedTokens(ids, tuple(spans), frozenset(headers), whole=False)
 
     def _header(self, ids: Sequence[int], start: int) -> range:
         """The tokens before an answer that are those of the generation prompt: its end, or its beginning."""

@@ -25,14 +25,14 @@ from templatefix.rules.rule import Case, Cases, Hit, Rule, Subject
 
 def check(subject: Subject) -> Iterator[Hit]:
     """Yield a hit for each marker to blame."""
-    yield from wrong(subject, "unowed-text-trained", "The model never has to write it.")
+    yield from wrong(subject, "unexpected-text-trained", "The model never has to write it.")
 
 
 _BOS = "{% generation %}{{- bos_token }}{% endgeneration %}\n"
 
 RULE = Rule(
     "MSK013",
-    "unowed-text-trained",
+    "unexpected-text-trained",
     Severity.ERROR,
     cure="Take this text out of the marker.",
     cases=Cases(
