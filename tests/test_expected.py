@@ -480,6 +480,14 @@ def test_places_decide_a_turn_that_one_conversation_leaves_open() -> None:
     assert expected(source, CAPITALS[:2], CAPITALS) == [[("Paris.<e>",)], [("Paris.<e>",), ("Rome.<e>",)]]
 
 
+@pytest.mark.parametrize("word", ["<go>", "@go@"])
+def test_places_of_guessed_turns_decide_an_empty_one(word: str) -> None:
+    """History prints no prompt, so that each start is guessed from where the text starts; an empty turn has none."""
+    source = talk(SAY, REPLY.removeprefix("<a>"), "", asked(word))
+    silent = [CAPITALS[0], answer("")]
+    assert expected(source, CAPITALS, silent) == [[("Paris.<e>",), ("Rome.<e>",)], [("<e>",)]]
+
+
 def test_a_limit_on_one_intervention_leaves_the_turn_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
     source = talk(QUESTION, REPLY, "", asked("<a>"))
     analysis = TemplateAnalysis(parse(source))
@@ -545,6 +553,14 @@ def test_numbered_messages_cannot_be_told_apart() -> None:
 def test_the_end_that_closes_the_last_turn_behind_the_loop_is_its_end() -> None:
     source = talk("<u>" + SAY, ENDS_LATER, "", "{% if add_generation_prompt %}<a>{% else %}<e>{% endif %}")
     assert spans(source) == [("Paris.<e>",), ("Rome.<e>",)]
+
+
+def test_blanks_before_the_end_that_closes_the_last_turn_do_not_matter() -> None:
+    closed = "{% if m is sameas messages[-1] %}{% else %}{{ '\\n<e>' }}{% endif %}"
+    source = talk(
+        "<u>" + SAY, "<a>" + SAY + closed, "", "{{ '\\n<e>\\n' if not add_generation_prompt else '<a>' }}"
+    )
+    assert spans(source) == [("Paris.\n<e>",), ("Rome.\n<e>",)]
 
 
 def test_no_span_ends_inside_a_token() -> None:

@@ -144,6 +144,16 @@ def test_a_header_that_is_printed_unasked_is_no_question() -> None:
     assert found.kind in (RefusalKind.AMBIGUOUS, RefusalKind.UNTESTED_OUTPUT)
 
 
+def test_a_prompt_of_one_word_is_no_question() -> None:
+    """Nothing but the text before it opens an answer, so that the prompt is not known by how a turn starts."""
+    source = (
+        "{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}{% elif m.role == 'assistant' %}"
+        "{{ m.content + '<e>' }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}@think@{% endif %}"
+    )
+    assert fix(Template.from_source(source)).status == "patched"
+
+
 def test_a_stop_after_the_loop_is_no_question() -> None:
     """It stands after the last answer alone, too; but nobody is asked anything."""
     source = LOOP + "{{- '[' ~ loop.index ~ '] ' + m.content + '\\n' }}\n{%- endfor %}{{ eos_token }}"
