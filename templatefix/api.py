@@ -125,9 +125,9 @@ def sample(template: Template, tokenizer: Any = None, probe: Probe | None = None
         `list[tuple[str, bool]]`: Nothing where the template raises.
     """
     from templatefix.errors import RenderError
-    from templatefix.judge.spans import merged
     from templatefix.probes import MATRIX, PLACEHOLDERS
     from templatefix.render import Renderer
+    from templatefix.render.spans import merged
     from templatefix.syntax import parse
 
     probe = probe or next(each for each in MATRIX if each.name == "two turns")

@@ -23,11 +23,11 @@ from templatefix.errors import RenderError, SyntaxProblem, TemplateFixError
 from templatefix.expected import Expectations
 from templatefix.fixing import fix
 from templatefix.judge import judge
-from templatefix.judge.spans import merged
 from templatefix.judge.tracker import tracked
 from templatefix.model import DEFAULT_POLICY, Policy, Rendered, Span, Template, Verdict
 from templatefix.probes import PLACEHOLDERS, Probe, switches
 from templatefix.render import Renderer
+from templatefix.render.spans import merged
 from templatefix.stripping import strip
 from templatefix.syntax import is_marked, parse
 from tests.conftest import FIXTURES, corpus

@@ -16,10 +16,10 @@ from rich.progress import track
 
 import templatefix
 from templatefix.errors import RenderError
-from templatefix.judge.spans import merged
 from templatefix.model import Message, Outcome, Policy, Rendered, Template
 from templatefix.probes import PLACEHOLDERS
 from templatefix.render import Renderer
+from templatefix.render.spans import merged
 from tests.conftest import corpus
 
 LAST, WEIGHTED = Policy(turns="last"), Policy(turns="weighted")

@@ -18,7 +18,7 @@ FLOORS = (
     ("render",),
     ("analysis",),
     ("expected", "registry"),
-    ("coverage",),
+    ("coverage", "tokens"),
     ("judge", "synthesis"),
     ("rules",),
     ("diagnosis", "stripping"),

@@ -24,15 +24,15 @@ from transformers import PreTrainedTokenizer, PreTrainedTokenizerFast
 from transformers.processing_utils import ProcessorMixin
 
 from templatefix.errors import SourceError
-from templatefix.judge.encoding import encode, trained
-from templatefix.judge.exposures import Exposure, exposures
-from templatefix.judge.runs import before_5_24
-from templatefix.judge.spans import merged
-from templatefix.judge.tokens import token_checks
 from templatefix.model import Check, Claim, Message, Rendered, Span, Tri
 from templatefix.probes import MATRIX, Probe, Turn
 from templatefix.render import Renderer
+from templatefix.render.spans import merged
 from templatefix.sources.tokenizers import has_tokenizer, load_tokenizer
+from templatefix.tokens.checks import token_checks
+from templatefix.tokens.encoding import encode, trained
+from templatefix.tokens.exposures import Exposure, exposures
+from templatefix.tokens.runs import before_5_24
 from tests.conftest import package_folder
 
 OLD = Version(transformers.__version__) < Version("5.24")

@@ -8,8 +8,8 @@ from os.path import commonprefix
 from templatefix.analysis import Interval, Trace
 from templatefix.errors import LimitError, RenderError
 from templatefix.expected import Expectation, ExpectedSpan
-from templatefix.judge.spans import line_of, merged, texts_of
 from templatefix.model import Check, Claim, Rendered, Span
+from templatefix.render.spans import line_of, merged, texts_of
 
 REASONING = ("reasoning_content", "reasoning", "thinking")
 """The keys under which messages hold reasoning."""

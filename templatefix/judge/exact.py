@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from templatefix.expected import Expectation, ExpectedSpan, Interruption, Undecided
 from templatefix.judge.faults import faults
-from templatefix.judge.spans import line_of, merged, texts_of
 from templatefix.model import Check, Claim, Policy, Rendered, Span
+from templatefix.render.spans import line_of, merged, texts_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,7 +191,7 @@ def exposed(tokenizer: Any, source: str) -> tuple[list[Check], tuple[Note, ...]]
         `tuple[list[Check], tuple[Note, ...]]`: Undecided checks where the tokenizer is of no use for this template,
         and a note for each fault that the two are exposed to.
     """
-    from templatefix.judge.exposures import exposures
+    from templatefix.tokens.exposures import exposures
 
     checks, found = [], []
     for each in exposures(tokenizer, source):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from templatefix.expected import Expectation
-from templatefix.judge.spans import line_of, merged
 from templatefix.model import Check, Claim, Rendered, Span
+from templatefix.render.spans import line_of, merged
 
 
 def misplaced(expectation: Expectation, shown: Rendered, spans: Sequence[Span]) -> Iterator[Check]:

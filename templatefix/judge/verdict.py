@@ -14,13 +14,13 @@ from templatefix.judge import claims
 from templatefix.judge.claims import REASONING, Render
 from templatefix.judge.exact import exact_span
 from templatefix.judge.notes import exposed, notes
-from templatefix.judge.spans import merged
 from templatefix.judge.tracker import tracked
 from templatefix.judge.untested import changing, left_out, two_turns, untested
 from templatefix.judge.varied import misplaced
 from templatefix.model import DEFAULT_POLICY, Check, Claim, Policy, Rendered, Span, Verdict
 from templatefix.probes import PLACEHOLDERS, Probe, Variation, quoting, variations
 from templatefix.render import Renderer
+from templatefix.render.spans import merged
 from templatefix.syntax import parse, same_without_markers
 
 
@@ -160,7 +160,7 @@ class _Bench:
             yield from self._prompts(probe)
         # `apply_chat_template` hands no key on whose value is `None`.
         if self.tokenizer is not None and not any(None in each.values() for each in probe.messages):
-            from templatefix.judge.tokens import token_checks
+            from templatefix.tokens.checks import token_checks
 
             true = replace(rendered, spans=tuple(merged(rendered.spans)), lines=())
             yield from token_checks(self.tokenizer, self.source, self._given(probe), true)

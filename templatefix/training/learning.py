@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from templatefix.errors import RenderError
-from templatefix.judge.encoding import Tokens, belonging, encode
-from templatefix.judge.spans import merged
 from templatefix.probes import Probe, given
 from templatefix.render import Renderer
+from templatefix.render.spans import merged
+from templatefix.tokens.encoding import Tokens, belonging, encode
 
 Ids = tuple[int, ...]
 Spans = tuple[tuple[int, int], ...]

@@ -9,11 +9,11 @@ from typing import Any
 
 from templatefix import api
 from templatefix.errors import RenderError, SourceError, SyntaxProblem
-from templatefix.judge.encoding import encode, kept, unwrapped
 from templatefix.model import DEFAULT_POLICY, Outcome, Policy, Template
 from templatefix.probes import Probe, given
 from templatefix.render import Renderer
 from templatefix.syntax import parse
+from templatefix.tokens.encoding import encode, kept, unwrapped
 from templatefix.training.labels import IGNORED, Labels
 from templatefix.training.learning import TALK, Learned, learn, tokens_of
 from templatefix.training.proving import proven

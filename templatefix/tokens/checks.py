@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from templatefix.errors import RenderError
-from templatefix.judge.encoding import (
+from templatefix.model import Check, Claim, Rendered
+from templatefix.probes import Probe
+from templatefix.tokens.encoding import (
     Tokens,
     belonging,
     drawn,
@@ -16,8 +18,6 @@ from templatefix.judge.encoding import (
     trained,
     unwrapped,
 )
-from templatefix.model import Check, Claim, Rendered
-from templatefix.probes import Probe
 
 
 def token_checks(tokenizer: Any, source: str, probe: Probe, rendered: Rendered) -> list[Check]:

@@ -12,11 +12,11 @@ from importlib.metadata import version
 from typing import Any
 
 from templatefix.errors import RenderError
-from templatefix.judge.encoding import Tokens, belonging, encode, masked, require_render, trained
-from templatefix.judge.scenarios import Scenario
-from templatefix.judge.spans import merged
 from templatefix.model import Rendered, Span
 from templatefix.render import Renderer
+from templatefix.render.spans import merged
+from templatefix.tokens.encoding import Tokens, belonging, encode, masked, require_render, trained
+from templatefix.tokens.scenarios import Scenario
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any
 
 from templatefix.errors import RenderError, SyntaxProblem
-from templatefix.judge.encoding import SLOW, belonging, encode, kept, masked, quiet, unwrapped
-from templatefix.judge.runs import Exposure, Pair, here, run
-from templatefix.judge.scenarios import PLAIN, SCENARIOS, TWO_TURNS
-from templatefix.judge.spans import merged
 from templatefix.render import Renderer
+from templatefix.render.spans import merged
+from templatefix.tokens.encoding import SLOW, belonging, encode, kept, masked, quiet, unwrapped
+from templatefix.tokens.runs import Exposure, Pair, here, run
+from templatefix.tokens.scenarios import PLAIN, SCENARIOS, TWO_TURNS
 
 __all__ = ["Exposure", "exposures"]
 
