@@ -202,7 +202,11 @@ class TemplateAnalysis:
         return tuple(found)
 
     def _prompts(self, options: Mapping[str, Any]) -> tuple[_Prompt | None, _Prompt | None]:
-        return self._prompt([self.ask], None, options), self._prompt(*self._result, options)
+        try:
+            behind_result = self._prompt(*self._result, options)
+        except LimitError:  # of a conversation that a turn's start does not hang on; the judge renders it too
+            behind_result = None
+        return self._prompt([self.ask], None, options), behind_result
 
     def _prompt(self, chat: Conversation, tools: Tools, options: Mapping[str, Any]) -> _Prompt | None:
         """What is printed behind a conversation, and whether it is printed unasked."""
