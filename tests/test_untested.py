@@ -79,6 +79,25 @@ def marked(source: str) -> str:
     return "".join(part.split("{% endgeneration %}")[0] for part in parts)
 
 
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "m.weight is defined and m.weight * 2 < 1",
+        "loop.index0 // 10 == 3",
+        "'<think>' in m.content and '</think>' not in m.content",
+        "messages | map(attribute='content') | map('length') | sum > 9000",
+    ],
+)
+def test_a_question_that_the_answers_own_output_prints_is_not_trained(condition: str) -> None:
+    """The output is the one that prints every answer, so that its place alone says nothing of whose text it is."""
+    quoted = f"(messages[0].content ~ ' ' if {condition} else '') ~ m.content ~ {END}"
+    source = chat(f"{{{{ {HEADER} }}}}{{% generation %}}{{{{ {quoted} }}}}{{% endgeneration %}}")
+    assert verify(source).outcome == "fails"
+    plain = source.replace("{% generation %}", "").replace("{% endgeneration %}", "")
+    outcome = templatefix.fix(Template.from_source(plain))
+    assert outcome.status == "refused" and "another role" in outcome.reason
+
+
 def test_a_rest_cut_off_behind_the_mask_is_undecided() -> None:
     answer = RIGHT.replace("m.content ~", "m.content[:900000] ~").replace(
         "{% endgeneration %}", "{% endgeneration %}{{ m.content[900000:] }}"

@@ -208,7 +208,9 @@ class _Bench:
             case = replace(base, probe=replace(base.probe, name=probe.name))
         else:
             every = all(self.policy.trains(probe.messages, at) for at in probe.assistant)
-            if every and expectations.sites.agrees(trace, probe.messages, spans):
+            # A place does not say whose text it prints: another's may come from where the assistant's does.
+            clean = claims.no_leak(Expectation(probe, trace), shown, spans).outcome == "holds"
+            if every and clean and expectations.sites.agrees(trace, probe.messages, spans):
                 yield Check(Claim.EXACT_SPAN, probe.name, "holds")
                 return
             case = expectations.of(probe)

@@ -98,8 +98,8 @@ def _documents(
             yield Document(at, labels, reason=reference)
             continue
         # A processor puts tokens of images in, so that messages do not tell what the row's tokens are.
-        told = has_conversation(row) and not {"image", "images"} & set(setup.columns)
-        expected = reference.expected(row) if told else reference.found(labels.ids)
+        whole = has_conversation(row) and not {"image", "images"} & set(setup.columns)
+        expected = reference.expected(row) if whole else reference.found(labels.ids)
         if isinstance(expected, str):
             yield Document(at, labels, reason=expected)
             continue
