@@ -98,6 +98,104 @@ def test_a_question_that_the_answers_own_output_prints_is_not_trained(condition:
     assert outcome.status == "refused" and "another role" in outcome.reason
 
 
+BEFORE = "messages[loop.index0 - 1]"
+FROM_OTHERS = {
+    "a key of the message before": f"{BEFORE}.get('hint', '') ~ m.content",
+    "the same by the loop": "(loop.previtem.hint | default('')) ~ m.content",
+    "documents with tools": "(documents | map(attribute='text') | join if documents and tools else '') ~ m.content",
+    "a long conversation": "(loop.previtem.content if messages | length > 300 else '') ~ m.content",
+    "many lines": "(loop.previtem.content if m.content.splitlines() | length > 20 else '') ~ m.content",
+    "a macro": "told(loop.previtem) ~ m.content",
+}
+TOLD = "{% macro told(each) %}{{ each.hint }}{% endmacro %}"
+IN_PLACE = {
+    "set before": (
+        "{% set c = m.content %}{% if tools and documents %}{% set c = loop.previtem.content ~ c %}{% endif %}",
+        "c",
+    ),
+    "kept from a question": ("", "ns.hint ~ m.content"),
+}
+
+
+@pytest.mark.parametrize(
+    ("before", "printed"),
+    [*(("", each) for each in FROM_OTHERS.values()), *IN_PLACE.values()],
+    ids=[*FROM_OTHERS, *IN_PLACE],
+)
+def test_another_messages_text_that_no_probe_prints_is_undecided(before: str, printed: str) -> None:
+    """What the answer's own output may print of others, on a condition or by a key that no probe has."""
+    kept = "{% if m.role == 'user' %}{% set ns.hint = m.hint | default('') %}{% endif %}"
+    source = f"{{% set ns = namespace(hint='') %}}{TOLD}" + chat(
+        f"{{{{ {HEADER} }}}}{before}{{% generation %}}{{{{ {printed} ~ {END} }}}}{{% endgeneration %}}",
+        before=kept,
+    )
+    assert verify(source).outcome == "undecided"
+    plain = source.replace("{% generation %}", "").replace("{% endgeneration %}", "")
+    outcome = templatefix.fix(Template.from_source(plain))
+    assert outcome.status == "refused" and "may hold another role's text" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "messages[loop.index0].content",
+        "(m.content if m.content is string else '')",
+        "shown(m)",
+        "own.text",
+        "reset.text",
+    ],
+)
+def test_the_messages_own_text_is_known_by_any_name(printed: str) -> None:
+    source = (
+        "{% macro shown(each) %}{{ each.content }}{% endmacro %}{% set reset = namespace(text='') %}"
+        + chat(
+            f"{{{{ {HEADER} }}}}{{% generation %}}{{{{ {printed} ~ {END} }}}}{{% endgeneration %}}",
+            before="{% set own = namespace(text=m.content) %}{% set reset.text = '' %}"
+            "{% set reset.text = reset.text ~ m.content %}",
+        )
+    )
+    assert verify(source).outcome == "holds"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "{% generation %}{{ m.get('answer', '') }}{% endgeneration %}",
+        "{% generation %}{{ m.content.partition('Answer:')[2] }}{% endgeneration %}",
+        "{% for each in m.examples or [] %}{% generation %}{{ each.text }}{% endgeneration %}{% endfor %}",
+    ],
+)
+def test_a_marked_part_of_a_question_that_is_empty_on_every_probe_is_undecided(said: str) -> None:
+    assert (
+        verify(chat(RIGHT, f"{{{{ '<§' ~ m.role ~ '>' ~ m.content }}}}{said}{{{{ {END} }}}}")).outcome
+        == "undecided"
+    )
+
+
+def test_a_prompt_that_is_marked_on_a_condition_that_no_probe_meets_is_undecided() -> None:
+    marked = "{% if tools and messages | length > 5 %}{% generation %}{{ '<think>' }}{% endgeneration %}{% endif %}"
+    source = chat(RIGHT)
+    assert verify(source).outcome == "holds"
+    prompt = "{% if add_generation_prompt %}" + marked
+    assert verify(source.replace("{% if add_generation_prompt %}", prompt)).outcome == "undecided"
+
+
+def test_an_empty_answer_that_is_closed_is_an_answer() -> None:
+    """Its end of turn must be marked like that of any other; and nothing of other turns is excused by it."""
+    answer = f"{{{{ {HEADER} }}}}{{% if m.content %}}{SPAN}{{% else %}}{{{{ {END} }}}}{{% endif %}}"
+    assert verify(chat(answer)).outcome == "fails"
+    same = "loop.index0 > 2 and messages[loop.index0 - 2].content == m.content"
+    answer = f"{{{{ {HEADER} }}}}{{% if {same} %}}{{{{ m.content ~ {END} }}}}{{% else %}}{SPAN}{{% endif %}}"
+    assert verify(chat(answer)).outcome == "fails"
+
+
+def test_a_question_in_parts_that_is_marked_fails() -> None:
+    """Python's `repr` of it tells nothing of an answer, but it is no answer."""
+    parts = "{% generation %}{{ m.content }}{% endgeneration %}"
+    said = f"{{% if m.content is string %}}{{{{ m.content }}}}{{% else %}}{parts}{{% endif %}}"
+    assert verify(chat(RIGHT, f"{{{{ '<§' ~ m.role ~ '>' }}}}{said}{{{{ {END} }}}}")).outcome == "fails"
+
+
 def test_a_rest_cut_off_behind_the_mask_is_undecided() -> None:
     answer = RIGHT.replace("m.content ~", "m.content[:900000] ~").replace(
         "{% endgeneration %}", "{% endgeneration %}{{ m.content[900000:] }}"
