@@ -50,7 +50,8 @@ class Outputs:
             if not (inside or marked) or _silent(output):
                 continue
             if not inside:  # what is printed once, such as an end of turn behind the loop
-                kinds.append((index, "foreign"))
+                if not any(isinstance(each, nodes.For) for each in above):
+                    kinds.append((index, "foreign"))
                 continue
             owned = possible(output, above)
             if not owned and any(possible(output, above, name) for name in self.observer.analysis.aliases):
@@ -67,6 +68,13 @@ class Outputs:
         What callers set is not looked at: no conversation decides it, and [`variations`] of it are judged.
         """
         output = self.observer.leaves[index]
+        above = self.observer.places[id(output)]
+        if not any(
+            id(each) in self._message_loops or span_of(each).start in self.observer.loops
+            for each in above
+            if isinstance(each, nodes.For)
+        ):
+            return []  # printed once, for the whole conversation: each probe shows it
         own = kind == "marked"
         told = {"other", "messages", "tools", "documents", *(() if own else ("own",))}
         return [

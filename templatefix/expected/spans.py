@@ -155,7 +155,8 @@ def infer_span(view: View, full: Trace, k: int) -> ExpectedSpan | Undecided:
     )  # else what is before the loop is no header
     while header and full.at(header - 1) in home and full.says(header - 1) <= {k}:
         header -= 1
-    lead = full.text[max(starts) : own[0][0]] if own else ""
+    said = own[0][0] if own else ended.stop[0] if closed and ended.stop else max(starts)
+    lead = full.text[max(starts) : said]
     blank = len(lead) if not lead.strip() else 0
     return ExpectedSpan(
         k,
