@@ -75,7 +75,7 @@ def verdict(value: Verdict) -> dict[str, Any]:
             "outputs": value.coverage.outputs,
             "marked_not_reached": list(value.coverage.marked),
             "unmarked_not_reached": list(value.coverage.unmarked),
-            "foreign_not_reached": sorted({line for line, _ in value.coverage.foreign}),
+            "foreign_not_reached": list(value.coverage.foreign),
             "blocks_opened_otherwise": list(value.coverage.blocks),
             "places_decided": value.coverage.sites,
             "places_undecided": list(value.coverage.open),

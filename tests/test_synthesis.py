@@ -51,34 +51,6 @@ def test_parts_are_masked() -> None:
     assert "".join(span.of(rendered.text) for span in rendered.spans) == f"{A1}<end>{A2}<end>"
 
 
-QUOTING = """{%- if messages[0].role == 'system' %}
-    {%- set system, chat = messages[0].content, messages[1:] %}
-{%- else %}
-    {%- set system, chat = '', messages %}
-{%- endif %}
-{%- for m in chat %}
-    {%- if loop.first and system %}
-        {%- set content = '<<' + system + '>> ' + m.content %}
-    {%- else %}
-        {%- set content = m.content %}
-    {%- endif %}
-    {{- '|' }}
-    {%- if m.role == 'user' %}
-        {{- '[' + content + ']' }}
-    {%- elif m.role == 'assistant' %}
-        {{- ' ' + content.strip() + ' ' + eos_token }}
-    {%- endif %}
-{%- endfor %}
-"""
-
-
-def test_a_patch_never_quotes_what_a_probe_says() -> None:
-    attempts = list(candidates(expectations(parse(QUOTING))))
-    assert attempts
-    for each in attempts:
-        assert not isinstance(each, Candidate) or " spoke of " not in each.after, each.method
-
-
 def test_a_refusal_says_why() -> None:
     outcome = fix(Template.from_source(fixture("judge_model")))
     assert outcome.status == "refused"

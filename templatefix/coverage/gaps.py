@@ -28,8 +28,7 @@ def gaps(observer: Observer, expectations: Expectations, policy: Policy = DEFAUL
     """
     outputs, source = Outputs(observer), observer.source
     borders = _borders(expectations)
-    lines: dict[str, set[int]] = {"marked": set(), "unmarked": set(), "others": set()}
-    foreign: dict[tuple[int, str], None] = {}
+    lines: dict[str, set[int]] = {"marked": set(), "unmarked": set(), "others": set(), "foreign": set()}
     kinds = outputs.kinds()
     for index, kind in kinds:
         output = observer.leaves[index]
@@ -38,23 +37,16 @@ def gaps(observer: Observer, expectations: Expectations, policy: Policy = DEFAUL
             continue
         outside = kind == "unmarked" and _is_outside(observer, index, borders.headers)
         if not outside and not outputs.reached(index, kind):
-            if kind == "foreign":
-                foreign[line, ""] = None
-            else:
-                lines[kind].add(line)
+            lines[kind].add(line)
         left = outputs.left_out(index)
         if kind == "unmarked" and any(text.test and text.value not in borders.headers for text in left):
             lines[kind].add(line)
         place = span_of(output).start
-        if kind in ("marked", "foreign"):
-            reads = [span_of(each.node).of(source.text) for each in outputs.unseen(index, kind)]
-            crossed = [""] if any(borders.crossed(text, place) for text in left) else []
-            foreign |= dict.fromkeys((line, " ".join(each.split())) for each in (*reads, *crossed))
+        if kind in ("marked", "foreign") and any(borders.crossed(text, place) for text in left):
+            lines["foreign"].add(line)
     count = sum(kind in ("marked", "unmarked") for _, kind in kinds)
-    marked, unmarked, others = (tuple(sorted(lines[kind])) for kind in lines)
-    return Coverage(
-        count, marked, unmarked, others, tuple(foreign), _blocks(observer), tuple(_one_way(observer))
-    )
+    marked, unmarked, others, foreign = (tuple(sorted(lines[kind])) for kind in lines)
+    return Coverage(count, marked, unmarked, others, foreign, _blocks(observer), tuple(_one_way(observer)))
 
 
 def _left_out(observer: Observer, output: nodes.Node, policy: Policy) -> bool:

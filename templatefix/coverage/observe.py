@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
 
 from jinja2 import nodes
 
@@ -17,22 +16,6 @@ from templatefix.render import leaves
 from templatefix.syntax import Source, walk
 
 _PROMPTED = ("one turn", "ends with the user", "tool call, then the tool")
-
-
-class Printed(NamedTuple):
-    """A field of a message, or a variable, that an output printed.
-
-    Args:
-        output (`int`): The output's source offset.
-        root (`str`): `own` for the message that the loop was at, `other` for another one, else the variable's name.
-        keys (`tuple[str, ...]`): The keys that lead to the field.
-        role (`str`): The role of the message that the loop was at.
-    """
-
-    output: int
-    root: str
-    keys: tuple[str, ...]
-    role: str = ""
 
 
 @dataclass
@@ -48,7 +31,6 @@ class Observer:
     printed: set[tuple[int, int]] = field(default_factory=set)
     elsewhere: set[int] = field(default_factory=set)
     texts: set[tuple[int | str, int]] = field(default_factory=set)
-    fields: set[Printed] = field(default_factory=set)
     answers: dict[Span, set[bool]] = field(default_factory=dict)
     looped: set[Span] = field(default_factory=set)
     loops: set[int] = field(default_factory=set)
@@ -110,14 +92,6 @@ class Observer:
             printed = origin.kind in ("literal", "variable") and origin.via
             if printed and origin.at in probe.assistant:
                 self.texts.add((origin.place, origin.via[-1]))
-            if origin.via and origin.kind == "variable":
-                self.fields.add(Printed(origin.via[-1], origin.place, ()))
-            for index, *path in origin.fields if origin.via else ():
-                at = origin.at
-                whose = "own" if at in (index, None) else "other"
-                role = "" if at is None else str(probe.messages[at].get("role"))
-                keys = tuple(step for step in path if isinstance(step, str))
-                self.fields.add(Printed(origin.via[-1], whose, keys, role))
         self.loops |= trace.rendered.loops
         for start, end, truth, message in trace.rendered.tests:
             span = Span(start, end)

@@ -9,13 +9,11 @@ from functools import cached_property
 from jinja2 import nodes
 
 from templatefix.coverage.arms import Text, texts_of
-from templatefix.coverage.flows import Flows, Read
 from templatefix.coverage.observe import Observer
 from templatefix.coverage.paths import loop_targets
 from templatefix.coverage.reach import known_tests, possible
 from templatefix.syntax import is_generation, span_of
 from templatefix.syntax.chain import atoms, is_literal
-from templatefix.syntax.parser import has_span
 
 _NOT_TEXT = {"role", "name"}  # what a header may say of a message
 
@@ -31,7 +29,7 @@ class Outputs:
     observer: Observer
 
     def kinds(self) -> list[tuple[int, str]]:
-        """Each output that is in a loop over messages or marked and prints more than whitespace, and whose it is.
+        """Each output in a loop over messages that prints more than whitespace, and whose it is.
 
         What only another name of the assistant reaches is left out: those messages must be printed and marked like the
         assistant's own.
@@ -45,70 +43,43 @@ class Outputs:
         for index, output in enumerate(self.observer.leaves):
             above = self.observer.places[id(output)]
             apart = index not in ran and _calls(output) & self._going
-            marked = any(is_generation(each) for each in above)
-            inside = apart or any(id(each) in loops for each in above)
-            if not (inside or marked) or _silent(output):
+            if not (apart or any(id(each) in loops for each in above)) or _silent(output):
                 continue
-            if not inside:  # what is printed once, such as an end of turn behind the loop
-                if not any(isinstance(each, nodes.For) for each in above):
-                    kinds.append((index, "foreign"))
-                continue
-            owned = possible(output, above)
+            marked, owned = any(is_generation(each) for each in above), possible(output, above)
             if not owned and any(possible(output, above, name) for name in self.observer.analysis.aliases):
                 continue
-            if marked and not owned:
+            if marked and (not owned or self._offered(output, above)):
                 kinds.append((index, "foreign"))
             else:
                 kinds.append((index, "others" if not owned else "marked" if marked else "unmarked"))
         return kinds
 
-    def unseen(self, index: int, kind: str) -> list[Read]:
-        """Return what an output may print of others than the assistant's message at hand, and printed on no probe.
-
-        What callers set is not looked at: no conversation decides it, and [`variations`] of it are judged.
-        """
-        output = self.observer.leaves[index]
-        above = self.observer.places[id(output)]
-        if not any(
-            id(each) in self._message_loops or span_of(each).start in self.observer.loops
-            for each in above
-            if isinstance(each, nodes.For)
-        ):
-            return []  # printed once, for the whole conversation: each probe shows it
-        own = kind == "marked"
-        told = {"other", "messages", "tools", "documents", *(() if own else ("own",))}
-        return [
-            read
-            for read in self._flows.of(output, "assistant" if own else "")
-            if read.root in told and not (read.met and self._seen(output, read, kind))
-        ]
-
-    def _seen(self, output: nodes.Output, read: Read, kind: str) -> bool:
-        """Whether an output printed what a read gives, for a role for which it may be wrong."""
-        place = span_of(output).start
-        looped = any(isinstance(each, nodes.For) for each in self.observer.places[id(output)])
+    def _offered(self, output: nodes.Output, above: Sequence[nodes.Node]) -> bool:
+        """Whether an output prints tools or documents on offer: no part of any message."""
+        loops = [each.iter for each in above if isinstance(each, nodes.For)]
         return any(
-            each.output == place
-            and (each.root == read.root or not looped)
-            and each.keys[: len(read.keys)] == read.keys
-            and (each.role != "assistant" or kind != "foreign")
-            for each in self.observer.fields
+            isinstance(name, nodes.Name) and name.name in self._given
+            for root in (output, *loops)
+            for name in (root, *root.find_all(nodes.Name))
         )
 
-    def _met(self, test: tuple[nodes.Node, bool]) -> bool:
-        """Whether a test has had an answer on some probe."""
-        asked, wanted = test
-        if isinstance(asked, nodes.Not):
-            return self._met((asked.node, not wanted))
-        if isinstance(asked, nodes.And | nodes.Or):
-            # The right operand is only asked if the left one does not decide.
-            both = isinstance(asked, nodes.And) is wanted
-            return self._met((asked.right, wanted)) or (not both and self._met((asked.left, wanted)))
-        return not has_span(asked) or wanted in self.observer.answers.get(span_of(asked), ())
-
     @cached_property
-    def _flows(self) -> Flows:
-        return Flows(self.observer.source.tree, self._met, self.observer.loops)
+    def _given(self) -> set[str]:
+        """Names that hold tools or documents on offer, as far as assignments tell."""
+        names = {"tools", "documents"}
+        assigned = [
+            each
+            for each in self.observer.source.tree.find_all(nodes.Assign)
+            if isinstance(each.target, nodes.Name)
+        ]
+        for _ in assigned:
+            names |= {
+                each.target.name
+                for each in assigned
+                for name in (each.node, *each.node.find_all(nodes.Name))
+                if isinstance(each.target, nodes.Name) and isinstance(name, nodes.Name) and name.name in names
+            }
+        return names
 
     def reached(self, index: int, kind: str) -> bool:
         """Whether an assistant's turn ran the output, and each operand that reads the message printed something."""

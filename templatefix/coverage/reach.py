@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from jinja2 import Environment, nodes
-from jinja2.nodes import EvalContext
+from jinja2 import nodes
 
 from templatefix.coverage.paths import loop_targets, run_before, tests_around
-from templatefix.syntax import conjuncts, span_of, walk
+from templatefix.syntax import span_of, walk
 from templatefix.syntax.nodes import remembered
 
 Known = Mapping[str, frozenset[Any]]
@@ -182,51 +181,8 @@ def _demanded(before: Sequence[nodes.Node], test: nodes.Node, role: str, targets
         sides = (found.expr, found.ops[0].expr)
         for one, other in (sides, sides[::-1]):
             held = truth(one, role, targets)
-            if held is None:
-                continue
-            if other == test:
+            if other == test and held is not None:
                 yield held
-            elif _is_first(test) and _at_first(other) is (not held):
-                yield False
-
-
-def _is_first(test: nodes.Node) -> bool:
-    """Whether a test is only true of the first message."""
-    return any(
-        each
-        in (_INDEX[0][0], *(nodes.Compare(read, [nodes.Operand("eq", value)]) for read, value in _INDEX[1:]))
-        for each in conjuncts(test)
-    )
-
-
-def _at_first(node: nodes.Node) -> bool | None:
-    """What an expression is at the first message; `None` where it is not known."""
-    try:
-        return bool(_filled(node).as_const(EvalContext(Environment())))
-    except nodes.Impossible:
-        return None
-
-
-def _filled(node: nodes.Node) -> nodes.Expr:
-    """The same expression with the values in that a loop has at the first message."""
-    if isinstance(node, nodes.BinExpr):
-        return type(node)(_filled(node.left), _filled(node.right))
-    if isinstance(node, nodes.Compare):
-        return nodes.Compare(
-            _filled(node.expr), [nodes.Operand(each.op, _filled(each.expr)) for each in node.ops]
-        )
-    found = next((value for read, value in _INDEX if read == node), node)
-    assert isinstance(found, nodes.Expr)
-    return found
-
-
-_LOOP = nodes.Name("loop", "load")
-_INDEX = [
-    (nodes.Getattr(_LOOP, "first", "load"), nodes.Const(True)),
-    (nodes.Getattr(_LOOP, "index0", "load"), nodes.Const(0)),
-    (nodes.Getattr(_LOOP, "index", "load"), nodes.Const(1)),
-]
-"""What a loop says of the first message."""
 
 
 def _raises(statement: nodes.If) -> bool:

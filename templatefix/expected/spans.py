@@ -120,17 +120,11 @@ def infer_span(view: View, full: Trace, k: int) -> ExpectedSpan | Undecided:
     ended = find_end(view, full, k)
     if isinstance(ended, str):
         return Undecided(k, ended)
-    closed = bool(own)
-    if not own and ended.stop:
-        at, stop = _as_plain(view, full, k)
-        closed = stop is not None and stop[1] == ended.stop[1]
-        ended = replace(ended, stop=stop if closed else ended.stop)
-        if ended.stop and ended.stop[0] < min(starts):
-            starts = {min(at, ended.stop[0])}
+    if not own and ended.stop and ended.stop[0] < min(starts):
+        starts = {_start_of_plain(view, full, k, ended.stop[0])}
     start = min(starts)
     ends = frozenset(max(end, start) for end in ended.ends)
-    # An empty answer that is closed as any other is an answer: the model stops at once.
-    silent = frozenset() if closed else frozenset(["silent"])
+    silent = frozenset() if own else frozenset(["silent"])
     first = own[0][0] if own else start
     last = max(made[-1][1] if own else 0, start)
     if any(map(of_others, view.messages[k])):
@@ -155,8 +149,7 @@ def infer_span(view: View, full: Trace, k: int) -> ExpectedSpan | Undecided:
     )  # else what is before the loop is no header
     while header and full.at(header - 1) in home and full.says(header - 1) <= {k}:
         header -= 1
-    said = own[0][0] if own else ended.stop[0] if closed and ended.stop else max(starts)
-    lead = full.text[max(starts) : said]
+    lead = full.text[max(starts) : own[0][0]] if own else ""
     blank = len(lead) if not lead.strip() else 0
     return ExpectedSpan(
         k,
@@ -172,25 +165,12 @@ def infer_span(view: View, full: Trace, k: int) -> ExpectedSpan | Undecided:
     )
 
 
-def _as_plain(view: View, full: Trace, k: int) -> tuple[int, Interval | None]:
-    """Return where an empty answer starts, and where its stop is, by a plain answer in its place.
-
-    Its prompt may seem to reach behind its stop. A plain answer that is printed or closed otherwise tells nothing.
-    """
-    unknown = len(full.text), None
-    other = view.of([*view.messages[:k], view.analysis.answer, *view.messages[k + 1 :]])
-    plain = other.full
-    if plain is None or not plain.own(k):
-        return unknown
-    at, end = plain.own(k)[0][0], plain.own(k)[-1][1]
-    if plain.text[:at] != full.text[:at]:
-        return unknown
-    turn = infer_span(other, plain, k)
-    if not isinstance(turn, ExpectedSpan) or turn.stop is None:
-        return at, None
-    low, high = (at + place - end for place in turn.stop)
-    closed = at <= low and full.text[at:high] == plain.text[end : turn.stop[1]]
-    return at, (low, high) if closed else None
+def _start_of_plain(view: View, full: Trace, k: int, stop: int) -> int:
+    """Return where a plain answer starts in place of an empty one, whose prompt may seem to reach behind its stop."""
+    plain = view.render([*view.messages[:k], view.analysis.answer, *view.messages[k + 1 :]])
+    at = plain.own(k)[0][0] if plain is not None and plain.own(k) else stop
+    same = plain is not None and at <= stop and plain.text[:at] == full.text[:at]
+    return at if same else stop
 
 
 def _opens_a_question(

@@ -64,14 +64,11 @@ def untested(coverage: Coverage, whose: str) -> Iterator[Check]:
         line = coverage.unmarked[0]
         yield Check(Claim.EXACT_SPAN, "none", "undecided", detail=detail, line=line, fault="untested-output")
     if coverage.foreign:
-        line, read = coverage.foreign[0]
-        lines = ", ".join(dict.fromkeys(str(each) for each, _ in coverage.foreign))
+        lines, line = ", ".join(map(str, coverage.foreign)), coverage.foreign[0]
         detail = (
-            f"the output in line {lines}{whose} is marked and may print a header, another role's text, or text behind "
-            "the end of turn, and no probe reached that"
+            f"the output in line {lines} is marked and may print a header, another role's text, or text behind the end "
+            "of turn, and no probe reached that"
         )
-        if read:
-            detail = f"line {line}{whose} marks `{read}`, which may hold another role's text, and no probe printed it"
         yield Check(Claim.NO_LEAK, "none", "undecided", detail=detail, line=line, fault="untested-output")
     if coverage.blocks:
         lines, line = ", ".join(map(str, coverage.blocks)), coverage.blocks[0]

@@ -132,8 +132,8 @@ class Coverage:
         marked (`tuple[int, ...]`): Lines of those not reached inside a generation block: right, but not tested.
         unmarked (`tuple[int, ...]`): Lines of those not reached outside one: a hole.
         others (`tuple[int, ...]`): Lines of outputs that no assistant's turn can reach, and no probe did at all.
-        foreign (`tuple[tuple[int, str], ...]`): Outputs inside a generation block that may print what is no
-            assistant's, and on no probe did: the line, and what is read there if that is known. A hole too.
+        foreign (`tuple[int, ...]`): Lines of outputs inside a generation block that print what is no assistant's, and
+            no probe reached: a hole too.
         blocks (`tuple[int, ...]`): Lines of generation blocks that a condition would open too which no probe met:
             a hole.
         one_way (`tuple[tuple[int, str], ...]`): Tests in loops over messages that gave the same answer on every
@@ -146,7 +146,7 @@ class Coverage:
     marked: tuple[int, ...] = ()
     unmarked: tuple[int, ...] = ()
     others: tuple[int, ...] = ()
-    foreign: tuple[tuple[int, str], ...] = ()
+    foreign: tuple[int, ...] = ()
     blocks: tuple[int, ...] = ()
     one_way: tuple[tuple[int, str], ...] = ()
     sites: int = 0

@@ -140,9 +140,7 @@ def _opening(begun: Sequence[Printed]) -> tuple[str | None, tuple[str, ...]]:
     if not any(texts):
         return "", ()
     header = shared_end(texts)
-    # A header never quotes what a probe says.
-    quoting = any(run.said > len(text) - len(header) for run, text in zip(begun, texts, strict=True))
-    if header and not quoting and all(run.text.find(header) + len(header) == run.begins for run in begun):
+    if header and all(run.text.find(header) + len(header) == run.begins for run in begun):
         return header, ()
     heads = tuple(sorted({text for text in texts if text}, key=lambda text: (-len(text), text)))
     fits = all(
@@ -151,10 +149,7 @@ def _opening(begun: Sequence[Printed]) -> tuple[str | None, tuple[str, ...]]:
     )
     return (
         ("", heads)
-        if fits
-        and len(heads) <= _MOST_HEADS
-        and not any(run.said for run in begun)
-        and all(each.strip() for each in heads)
+        if fits and len(heads) <= _MOST_HEADS and all(each.strip() for each in heads)
         else (None, ())
     )
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from templatefix.analysis import Trace
 from templatefix.expected import Expectation, Expectations, ExpectedSpan, Undecided, region
 from templatefix.model import DEFAULT_POLICY, Policy
 from templatefix.probes import Probe
+from templatefix.render import TracedRender
 
 INSIDE, OUTSIDE, EITHER = "I", "O", "S"
 
@@ -48,14 +48,14 @@ class Labelled:
 
     Args:
         probe (`Probe`): The conversation.
-        trace (`Trace`): Its render.
+        trace (`TracedRender`): Its render in pieces.
         labels (`str`): One of `I`, `O`, `S` for each character of `trace.text`.
         starts (`frozenset[int]`): Where expected spans start, empty ones included.
         left (`frozenset[int]`): Indices of the assistant's messages that are not to be trained.
     """
 
     probe: Probe
-    trace: Trace
+    trace: TracedRender
     labels: str
     starts: frozenset[int]
     left: frozenset[int] = frozenset()
@@ -121,4 +121,4 @@ def _label(case: Expectation, prefill: Prefill, special_tokens: Sequence[str], p
             paint(*turn.next_stop, INSIDE if turn.needs_stop(trace.text, special_tokens) else EITHER)
         for stretch in turn.interruptions:
             paint(stretch.start, stretch.end, OUTSIDE)
-    return Labelled(case.probe, trace, "".join(labels), frozenset(starts), left)
+    return Labelled(case.probe, trace.rendered, "".join(labels), frozenset(starts), left)

@@ -73,7 +73,7 @@ def observe(labelled: Iterable[Labelled]) -> dict[int, Leaf]:
     """Collect the executions of every output that some probe reached."""
     found: dict[int, Leaf] = {}
     for each in labelled:
-        for _, group in groupby(each.trace.rendered.pieces, key=lambda piece: piece.run):
+        for _, group in groupby(each.trace.pieces, key=lambda piece: piece.run):
             pieces = list(group)
             leaf = found.setdefault(pieces[0].leaf, Leaf(pieces[0].leaf, len(pieces)))
             message = pieces[0].message

@@ -22,14 +22,12 @@ class Printed(Marked):
         labels (`str`): The labels of that text.
         role (`str`): Role of the message; empty outside the loop over messages.
         begins (`int`, *optional*): Where expected text begins, or would; `None` if it does not.
-        said (`int`): Where the last text ends before it that a message says.
     """
 
     text: str
     labels: str
     role: str
     begins: int | None
-    said: int
 
     @property
     def whole(self) -> bool:
@@ -46,7 +44,7 @@ def printed(labelled: Sequence[Labelled], outputs: frozenset[int]) -> Iterator[P
         outputs (`frozenset[int]`): Indices of the outputs among `leaves(source)`.
     """
     for each in labelled:
-        keyed = groupby(each.trace.rendered.pieces, key=lambda piece: (piece.leaf in outputs, piece.message))
+        keyed = groupby(each.trace.pieces, key=lambda piece: (piece.leaf in outputs, piece.message))
         for (among, message), group in keyed:
             if not among:
                 continue
@@ -56,9 +54,7 @@ def printed(labelled: Sequence[Labelled], outputs: frozenset[int]) -> Iterator[P
             begins = max((at - start for at in each.starts if start <= at <= end), default=None)
             if INSIDE in labels:  # not where the next turn begins
                 begins = labels.find(INSIDE)
-            before = each.trace.segments_in(start, start + (begins or 0))
-            said = max((high - start for at, _, high in before if each.trace.messages[at]), default=0)
-            yield Printed(each.trace.text[start:end], labels, each.role(message), begins, said)
+            yield Printed(each.trace.text[start:end], labels, each.role(message), begins)
 
 
 def outputs_inside(labelled: Sequence[Labelled]) -> frozenset[int]:
@@ -66,7 +62,7 @@ def outputs_inside(labelled: Sequence[Labelled]) -> frozenset[int]:
     return frozenset(
         piece.leaf
         for each in labelled
-        for piece in each.trace.rendered.pieces
+        for piece in each.trace.pieces
         if INSIDE in each.labels[piece.span.start : piece.span.end]
     )
 
